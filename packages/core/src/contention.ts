@@ -1,0 +1,102 @@
+import type { Leader, LeadResult, Lease, Work } from './coordinator-types.js';
+import { initialGroup, type GroupState, type HeldLease } from './group-machine.js';
+import type { ResolvedLeadOptions } from './lead-options.js';
+import { LeadershipEndedError, type GroupReason, type YieldReason } from './reasons.js';
+
+/** What a run needs from the coordinator. */
+export interface RunHost {
+  readonly memberId: string;
+  makeLease(groupId: string, lease: HeldLease): Lease;
+  onBeat(): void;
+  onSettled(error: unknown, failed: boolean): void;
+}
+
+/** One group that this coordinator contends for: its machine's state, the user's work, and the promise of `lead`. */
+export class Contention {
+  readonly groupId: string;
+  readonly options: ResolvedLeadOptions;
+  /** What `lead` returns. */
+  readonly result: Promise<LeadResult<unknown>>;
+  /** Resolves when the contention is over, however; never rejects. */
+  readonly finished: Promise<void>;
+  state: GroupState;
+  /** Who leads as far as is known, when it is not this member. */
+  leader: Leader | null = null;
+  runCount = 0;
+  /** Those who wait for a hand-over. */
+  readonly resignations: ((released: boolean) => void)[] = [];
+
+  readonly #work: Work<unknown>;
+  #resolve!: (result: LeadResult<unknown>) => void;
+  #reject!: (error: unknown) => void;
+  #run: { readonly term: number; readonly abort: AbortController } | null = null;
+  #outcome: { readonly term: number; readonly value: unknown } | { readonly error: unknown } | null = null;
+
+  constructor(groupId: string, work: Work<unknown>, options: ResolvedLeadOptions, sessionId: string | null) {
+    this.groupId = groupId;
+    this.options = options;
+    this.#work = work;
+    this.state = initialGroup(sessionId);
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.finished = this.result.then(
+      () => undefined,
+      () => undefined,
+    );
+  }
+
+  /** The own lease, while the store may have it as ours. */
+  get lease(): HeldLease | null {
+    if (this.state.kind === 'leading') return this.state.lease;
+    return this.state.kind === 'yielding' && this.state.phase === 'settling' ? this.state.lease : null;
+  }
+
+  /** Starts the work in a microtask of its own, and reports its end whatever it is. */
+  start(lease: HeldLease, host: RunHost): void {
+    const abort = new AbortController();
+    const run = { term: lease.term, abort };
+    this.#run = run;
+    this.runCount += 1;
+    const work = this.#work;
+    const context = {
+      groupId: this.groupId,
+      term: lease.term,
+      memberId: host.memberId,
+      signal: abort.signal,
+      lease: host.makeLease(this.groupId, lease),
+      beat: (): void => {
+        if (this.#run === run) host.onBeat();
+      },
+    };
+    Promise.resolve()
+      .then(() => work(context))
+      .then(
+        (value) => {
+          this.#run = null;
+          this.#outcome = { term: lease.term, value };
+          host.onSettled(undefined, false);
+        },
+        (error: unknown) => {
+          this.#run = null;
+          this.#outcome = { error };
+          host.onSettled(error, true);
+        },
+      );
+  }
+
+  /** Tells the work to stop. */
+  abort(reason: YieldReason): void {
+    const run = this.#run;
+    run?.abort.abort(new LeadershipEndedError(this.groupId, run.term, reason));
+  }
+
+  /** Settles the promise of `lead`. */
+  finish(reason: GroupReason): void {
+    const outcome = this.#outcome;
+    if (reason === 'work-failed' && outcome && 'error' in outcome) this.#reject(outcome.error);
+    else if (reason === 'work-ended' && outcome && 'value' in outcome) this.#resolve({ reason, term: outcome.term, value: outcome.value });
+    else this.#resolve({ reason: reason === 'stopped' ? 'stopped' : 'closed' });
+  }
+}

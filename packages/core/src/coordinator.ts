@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import { systemClock } from './clock.js';
+import { CoordinatorShell } from './coordinator-shell.js';
+import type { Coordinator, CoordinatorOptions, LeadOptions, LeadResult, Work } from './coordinator-types.js';
+import { WbOptionError } from './errors.js';
+import { resolveLeadOptions } from './lead-options.js';
+import { machines } from './machines.js';
+import { assertMetadata } from './metadata.js';
+import { assertName } from './names.js';
+import { resolveTimings } from './timings.js';
+
+/**
+ * Makes a coordinator. Touches the store only when something is led, observed or asked for; a database that is down then is tried
+ * again with back-off, visibly (F17).
+ *
+ * @throws {@link WbOptionError} `INVALID_OPTION`, `INVALID_NAME`, naming the field, its value and the limit.
+ */
+export function createCoordinator(options: CoordinatorOptions): Coordinator {
+  const timings = resolveTimings(options);
+  assertName('memberId', options.memberId);
+  if (options.metadata !== undefined) assertMetadata('metadata', options.metadata);
+  if (options.migrate !== undefined && typeof options.migrate !== 'boolean') {
+    throw new WbOptionError('INVALID_OPTION', 'migrate', `\`migrate\` (${String(options.migrate)}) must be a boolean`);
+  }
+  const ownsStore = typeof options.store === 'function';
+  const store = typeof options.store === 'function' ? options.store() : options.store;
+  if (typeof store?.heartbeat !== 'function' || typeof store.capabilities !== 'object') {
+    throw new WbOptionError('INVALID_OPTION', 'store', '`store` must be a LeaseStore, or a function that makes one');
+  }
+  const shell = new CoordinatorShell({
+    store,
+    memberId: options.memberId,
+    metadata: options.metadata,
+    migrate: options.migrate ?? true,
+    timings,
+    clock: options.clock ?? systemClock,
+    machines,
+    random: Math.random,
+    newSessionId: randomUUID,
+    exit: (code) => process.exit(code),
+  });
+
+  const close = async (): Promise<void> => {
+    await shell.close();
+    if (ownsStore) await store.close();
+  };
+
+  return {
+    memberId: options.memberId,
+    store,
+    lead: async <T>(groupId: string, work: Work<T>, leadOptions: LeadOptions = {}): Promise<LeadResult<T>> => {
+      assertName('groupId', groupId);
+      if (typeof work !== 'function') throw new WbOptionError('INVALID_OPTION', 'work', `\`work\` (${typeof work}) must be a function`);
+      const resolved = resolveLeadOptions(leadOptions, timings);
+      // What the work returns is what comes out: the shell only carries it.
+      return (await shell.lead(groupId, work, resolved, leadOptions.signal)) as LeadResult<T>;
+    },
+    resign: async (groupId) => {
+      assertName('groupId', groupId);
+      return await shell.resign(groupId);
+    },
+    members: async () => await shell.call('members', (signal) => store.members({ signal })),
+    observe: (groupId) => {
+      assertName('groupId', groupId);
+      return shell.observe(groupId);
+    },
+    status: () => shell.status(),
+    on: (kind, listener) => shell.events.on(kind, listener),
+    events: () => shell.events.iterate(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

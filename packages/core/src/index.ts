@@ -1,0 +1,55 @@
+export { systemClock } from './clock.js';
+export { createCoordinator } from './coordinator.js';
+export { LeaseNotHeldError, StoreError, WbError, WbOptionError } from './errors.js';
+export { assertMetadata, MAX_METADATA_BYTES } from './metadata.js';
+export { assertName, MAX_NAME_LENGTH } from './names.js';
+export { LeadershipEndedError } from './reasons.js';
+export { assertDuration, resolveTimings } from './timings.js';
+export { fromWarmBackupConfig } from './warm-backup-config.js';
+
+export type { Clock, LocalInstant, Timer } from './clock.js';
+export type {
+  BackOffOptions,
+  Coordinator,
+  CoordinatorOptions,
+  CoordinatorStatus,
+  GroupStatus,
+  Leader,
+  LeadOptions,
+  LeadResult,
+  Lease,
+  Observation,
+  Observer,
+  Work,
+  WorkContext,
+} from './coordinator-types.js';
+export type { StoreErrorCode, StoreErrorOptions, StoreOutcome, WbErrorCode, WbErrorOptions } from './errors.js';
+export type {
+  CoordinatorEvent,
+  CoordinatorEventKind,
+  GroupEvent,
+  OverrunEvent,
+  SessionEvent,
+  StoreFaultEvent,
+  StoreRecoveredEvent,
+} from './events.js';
+export type {
+  CallOptions,
+  ClaimResult,
+  HeartbeatRequest,
+  HeartbeatResult,
+  HeldLeases,
+  HolderHealth,
+  LeaseHint,
+  LeaseHolder,
+  LeaseKey,
+  LeaseStore,
+  LeaseStoreCapabilities,
+  LeaseView,
+  MemberView,
+  NewSession,
+  ReleaseResult,
+} from './lease-store.js';
+export type { GroupReason, SessionReason, YieldReason } from './reasons.js';
+export type { TimingOptions, Timings } from './timings.js';
+export type { WarmBackupConfig, WarmBackupSettings } from './warm-backup-config.js';
