@@ -42,6 +42,7 @@ export type GroupState =
   | (GroupBase & { readonly kind: 'leading'; readonly lease: HeldLease; readonly startedAtMs: number; readonly beatAtMs: number })
   | (GroupBase & {
       readonly kind: 'yielding';
+      readonly reason: YieldReason;
       readonly lease: HeldLease;
       readonly phase: 'settling' | 'releasing';
       /** When unsettled work counts as an overrun; `null`: reported, or settled. */
@@ -79,7 +80,7 @@ export type GroupEffect =
   | { readonly kind: 'start-work'; readonly lease: HeldLease }
   | { readonly kind: 'abort-work'; readonly reason: YieldReason }
   | { readonly kind: 'release'; readonly lease: HeldLease }
-  | { readonly kind: 'overrun'; readonly lease: HeldLease; readonly reason: GroupReason }
+  | { readonly kind: 'overrun'; readonly lease: HeldLease; readonly reason: YieldReason }
   | { readonly kind: 'finish'; readonly reason: GroupReason };
 
 /** A state, and what to do because of it. */
@@ -269,7 +270,7 @@ function settle(state: Leading, reason: YieldReason, after: AfterYield, nowMs: n
   };
 }
 
-function release(from: Omit<GroupBase, 'reason'> & Pick<Yielding, 'lease' | 'after'>, reason: GroupReason): GroupStep {
+function release(from: Omit<GroupBase, 'reason'> & Pick<Yielding, 'lease' | 'after'>, reason: YieldReason): GroupStep {
   return {
     state: {
       kind: 'yielding',

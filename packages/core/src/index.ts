@@ -4,6 +4,7 @@ export { LeaseNotHeldError, StoreError, WbError, WbOptionError } from './errors.
 export { assertMetadata, MAX_METADATA_BYTES } from './metadata.js';
 export { assertName, MAX_NAME_LENGTH } from './names.js';
 export { LeadershipEndedError } from './reasons.js';
+export { assertBatch, assertLeases, assertNewSession, MAX_TTL_MS } from './session-input.js';
 export { assertDuration, resolveTimings } from './timings.js';
 export { fromWarmBackupConfig } from './warm-backup-config.js';
 

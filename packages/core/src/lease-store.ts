@@ -120,6 +120,7 @@ export interface ReleaseResult extends LeaseKey {
 
 /** What a session holds, by the store, in one snapshot. */
 export interface HeldLeases {
+  /** `false`: the session is dead (S2); it holds nothing, and the other fields are 0 and empty. */
   readonly alive: boolean;
   /** The session's count of fresh grants, read together with `leases`. */
   readonly grantCount: number;

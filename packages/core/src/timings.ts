@@ -1,4 +1,5 @@
 import { WbOptionError } from './errors.js';
+import { MAX_TTL_MS } from './session-input.js';
 
 /** The four durations on which everything rests. All in ms. */
 export interface TimingOptions {
@@ -14,8 +15,6 @@ export interface TimingOptions {
 
 /** {@link TimingOptions} with nothing left open. Satisfies T2: `heartbeatMs + 2 × callDeadlineMs + safetyMarginMs ≤ ttlMs`. */
 export type Timings = Readonly<Required<TimingOptions>>;
-
-const MAX_TTL_MS = 86_400_000;
 
 /**
  * Fills in the defaults and checks the whole (T2, F12).

@@ -1,0 +1,230 @@
+/**
+ * Sessions and leases in memory, with every rule of the contract in its plainest form. Each method is one atomic step at the
+ * instant `nowMs` of the store's clock. The reference for every other store, and the ground truth of the simulation.
+ *
+ * @module
+ */
+import { StoreError } from '../errors.js';
+import type {
+  ClaimResult,
+  HeartbeatRequest,
+  HeartbeatResult,
+  HeldLeases,
+  LeaseHint,
+  LeaseHolder,
+  LeaseKey,
+  LeaseView,
+  MemberView,
+  NewSession,
+  ReleaseResult,
+} from '../lease-store.js';
+
+/** An instant of the store's clock, in ms. Not comparable with local time (T1). */
+export type StoreInstant = number & { readonly __clock: 'store' };
+
+/** One session's row. */
+export interface SessionRow {
+  readonly sessionId: string;
+  readonly memberId: string;
+  readonly ttlMs: number;
+  readonly openedAt: StoreInstant;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The session is live before this instant, and dead from it on. */
+  expiresAt: StoreInstant;
+  isClosed: boolean;
+  grantCount: number;
+  releaseCount: number;
+  readonly contends: Set<string>;
+  /** The groups that it holds, unless it is dead. */
+  readonly holds: Set<string>;
+}
+
+/** One lease's row. It is never deleted, so that terms never repeat (L2). */
+export interface LeaseRow {
+  term: number;
+  holderId: string | null;
+}
+
+/** How long dead sessions are kept by default, in ms. */
+const RETENTION_MS = 3_600_000;
+
+export class MemoryDatabase {
+  readonly sessions: Map<string, SessionRow> = new Map();
+  readonly leases: Map<string, LeaseRow> = new Map();
+  readonly #retentionMs: number;
+  readonly #watchers = new Set<(hint: LeaseHint) => void>();
+
+  /** @param retentionMs How long dead sessions are kept, in ms (S4). Default: an hour. */
+  constructor(retentionMs: number = RETENTION_MS) {
+    this.#retentionMs = retentionMs;
+  }
+
+  isLive(session: SessionRow | undefined, nowMs: StoreInstant): session is SessionRow {
+    return session !== undefined && !session.isClosed && nowMs < session.expiresAt;
+  }
+
+  openSession(session: NewSession, nowMs: StoreInstant): void {
+    this.prune(nowMs);
+    if (this.sessions.has(session.sessionId)) {
+      throw new StoreError('STORE_SESSION_EXISTS', `session ${JSON.stringify(session.sessionId)} exists already`, { outcome: 'none' });
+    }
+    this.sessions.set(session.sessionId, {
+      sessionId: session.sessionId,
+      memberId: session.memberId,
+      ttlMs: session.ttlMs,
+      openedAt: nowMs,
+      metadata: { ...session.metadata },
+      expiresAt: (nowMs + session.ttlMs) as StoreInstant,
+      isClosed: false,
+      grantCount: 0,
+      releaseCount: 0,
+      contends: new Set(),
+      holds: new Set(),
+    });
+  }
+
+  heartbeat(request: HeartbeatRequest, nowMs: StoreInstant): HeartbeatResult {
+    const session = this.sessions.get(request.sessionId);
+    if (!this.isLive(session, nowMs)) return { alive: false };
+    session.expiresAt = (nowMs + session.ttlMs) as StoreInstant;
+    const asked = new Set(request.holders);
+    let standbyRank = 0;
+    // In the order of opening.
+    for (const other of this.sessions.values()) {
+      if (other === session) break;
+      if (this.isLive(other, nowMs) && !asked.has(other.sessionId)) standbyRank += 1;
+    }
+    const holders = request.holders.map((sessionId) => {
+      const holder = this.sessions.get(sessionId);
+      const remainingMs = this.isLive(holder, nowMs) ? holder.expiresAt - nowMs : 0;
+      return { sessionId, remainingMs, releaseCount: holder?.releaseCount ?? 0 };
+    });
+    return { alive: true, grantCount: session.grantCount, standbyRank, holders };
+  }
+
+  closeSession(sessionId: string, _nowMs: StoreInstant): void {
+    const session = this.sessions.get(sessionId);
+    if (session === undefined || session.isClosed) return;
+    session.isClosed = true;
+    const freed = [...session.holds];
+    for (const groupId of freed) this.#free(groupId, session);
+    session.contends.clear();
+    this.hint(freed);
+  }
+
+  contend(sessionId: string, groupIds: readonly string[], nowMs: StoreInstant): void {
+    const session = this.sessions.get(sessionId);
+    if (!this.isLive(session, nowMs)) return;
+    for (const groupId of groupIds) session.contends.add(groupId);
+  }
+
+  withdraw(sessionId: string, groupIds: readonly string[]): void {
+    for (const groupId of groupIds) this.sessions.get(sessionId)?.contends.delete(groupId);
+  }
+
+  claim(sessionId: string, groupIds: readonly string[], nowMs: StoreInstant): readonly ClaimResult[] {
+    const granted: string[] = [];
+    const results = groupIds.map((groupId): ClaimResult => {
+      const session = this.sessions.get(sessionId);
+      if (!this.isLive(session, nowMs)) return { kind: 'refused', groupId, reason: 'session-dead' };
+      const lease = this.leases.get(groupId) ?? { term: 0, holderId: null };
+      if (lease.holderId === sessionId) return { kind: 'granted', groupId, term: lease.term, fresh: false };
+      const holder = this.#holder(lease, nowMs);
+      if (holder) return { kind: 'refused', groupId, reason: 'held', holder };
+      if (lease.holderId !== null) this.sessions.get(lease.holderId)?.holds.delete(groupId);
+      lease.term += 1;
+      lease.holderId = sessionId;
+      this.leases.set(groupId, lease);
+      session.holds.add(groupId);
+      session.grantCount += 1;
+      granted.push(groupId);
+      return { kind: 'granted', groupId, term: lease.term, fresh: true };
+    });
+    this.hint(granted);
+    return results;
+  }
+
+  release(sessionId: string, leases: readonly LeaseKey[], _nowMs: StoreInstant): readonly ReleaseResult[] {
+    const freed: string[] = [];
+    const results = leases.map(({ groupId, term }): ReleaseResult => {
+      const lease = this.leases.get(groupId);
+      if (lease === undefined || lease.holderId !== sessionId || lease.term !== term) return { groupId, term, kind: 'not-held' };
+      const session = this.sessions.get(sessionId);
+      if (session) {
+        session.releaseCount += 1;
+        this.#free(groupId, session);
+      }
+      lease.holderId = null;
+      freed.push(groupId);
+      return { groupId, term, kind: 'released' };
+    });
+    this.hint(freed);
+    return results;
+  }
+
+  held(sessionId: string, nowMs: StoreInstant): HeldLeases {
+    const session = this.sessions.get(sessionId);
+    if (!this.isLive(session, nowMs)) return { alive: false, grantCount: 0, leases: [] };
+    const leases = [...session.holds].map((groupId) => ({ groupId, term: this.leases.get(groupId)!.term }));
+    return { alive: true, grantCount: session.grantCount, leases };
+  }
+
+  read(groupIds: readonly string[], nowMs: StoreInstant): readonly LeaseView[] {
+    const live = [...this.sessions.values()].filter((session) => this.isLive(session, nowMs));
+    return groupIds.map((groupId) => {
+      const lease = this.leases.get(groupId);
+      const holder = lease ? this.#holder(lease, nowMs) : null;
+      let contenderCount = 0;
+      for (const session of live) if (session.contends.has(groupId) || holder?.sessionId === session.sessionId) contenderCount += 1;
+      return { groupId, term: lease?.term ?? 0, holder, contenderCount };
+    });
+  }
+
+  members(nowMs: StoreInstant): readonly MemberView[] {
+    return [...this.sessions.values()]
+      .filter((session) => this.isLive(session, nowMs))
+      .map((session) => ({
+        sessionId: session.sessionId,
+        memberId: session.memberId,
+        ttlMs: session.ttlMs,
+        remainingMs: session.expiresAt - nowMs,
+        ageMs: nowMs - session.openedAt,
+        leaseCount: session.holds.size,
+        contendCount: new Set([...session.contends, ...session.holds]).size,
+        metadata: { ...session.metadata },
+      }));
+  }
+
+  /** Forgets sessions that have been dead for long (S4, F19). Their leases are free already; the terms stay. */
+  prune(nowMs: StoreInstant): void {
+    for (const session of this.sessions.values()) {
+      if (nowMs < session.expiresAt + this.#retentionMs) continue;
+      for (const groupId of session.holds) this.leases.get(groupId)!.holderId = null;
+      this.sessions.delete(session.sessionId);
+    }
+  }
+
+  /** Adds a listener of hints; the returned function removes it. */
+  watch(onHint: (hint: LeaseHint) => void): () => void {
+    const watcher = (hint: LeaseHint): void => onHint(hint);
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  protected hint(groupIds: readonly string[]): void {
+    if (groupIds.length === 0) return;
+    for (const watcher of this.#watchers) watcher({ groupIds });
+  }
+
+  #holder(lease: LeaseRow, nowMs: StoreInstant): LeaseHolder | null {
+    const session = lease.holderId === null ? undefined : this.sessions.get(lease.holderId);
+    if (!this.isLive(session, nowMs)) return null;
+    const { sessionId, memberId, releaseCount } = session;
+    return { sessionId, memberId, term: lease.term, remainingMs: session.expiresAt - nowMs, releaseCount };
+  }
+
+  #free(groupId: string, session: SessionRow): void {
+    session.holds.delete(groupId);
+    this.leases.get(groupId)!.holderId = null;
+  }
+}
