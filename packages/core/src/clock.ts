@@ -41,3 +41,10 @@ export const systemClock: Clock = Object.freeze({
     return { cancel: () => clearTimeout(handle) };
   },
 });
+
+/** Resolves when every microtask that waits now, and those that they cause, have run. For deterministic schedulers. */
+export function microtasksDone(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

@@ -14,7 +14,6 @@ import { initialSession, sessionDeadlineMs, type SessionEffect, type SessionEven
 import { StandbyIndex } from './standby-index.js';
 import { StoreCaller } from './store-caller.js';
 import type { Timings } from './timings.js';
-import * as trust from './trust.js';
 
 /** How long one place in the queue of standbys waits for the one before it, in ms. */
 const RANK_STEP_MS = 2;
@@ -134,7 +133,7 @@ export class CoordinatorShell {
         state: session?.kind ?? 'none',
         reason: session?.reason ?? null,
         sessionId: session !== null && 'sessionId' in session ? session.sessionId : null,
-        trustedForMs: session?.kind === 'live' ? trust.remainingMs(session.trustedUntil, this.#clock.now()) : 0,
+        trustedForMs: session?.kind === 'live' ? this.#trustedForMs(session) : 0,
       },
       storeFault: this.#caller.fault,
       groups: [...this.#contentions.values()].map((contention) => ({
@@ -273,6 +272,10 @@ export class CoordinatorShell {
     if (state.kind === 'closed') this.#onSessionClosed?.();
   }
 
+  #trustedForMs(session: SessionState & { kind: 'live' }): number {
+    return this.#parts.machines.remainingTrustMs(session.trustedUntil, this.#clock.now());
+  }
+
   #actOnSession(effect: SessionEffect): void {
     switch (effect.kind) {
       case 'open':
@@ -311,8 +314,10 @@ export class CoordinatorShell {
     const { store, memberId, metadata, newSessionId, random } = this.#parts;
     try {
       if (!this.#isMigrated) {
-        // Creating tables may take longer than a heartbeat may, and nobody trusts anything yet.
-        await this.#caller.call('migrate', Math.max(30_000, this.#timings.callDeadlineMs), (signal) => store.migrate({ signal }));
+        // Creating tables may take longer than a heartbeat may; but a request that was lost must not hold up a candidate for long (T9).
+        const failureCount = this.#session?.kind === 'joining' ? this.#session.failureCount : 0;
+        const deadlineMs = Math.min(this.#timings.ttlMs, this.#timings.callDeadlineMs * 2 ** failureCount);
+        await this.#caller.call('migrate', deadlineMs, (signal) => store.migrate({ signal }));
         this.#isMigrated = true;
       }
       const sessionId = newSessionId();
@@ -372,7 +377,7 @@ export class CoordinatorShell {
   #moveGroup(contention: Contention, event: GroupEvent, error?: unknown): void {
     // Whatever comes in: a session whose time is up is lost first (T4, T10).
     const session = this.#session;
-    if (session?.kind === 'live' && this.#parts.machines.hasPassed(session.trustedUntil, this.#clock.now())) this.#moveSession({ kind: 'tick' });
+    if (session?.kind === 'live' && this.#trustedForMs(session) === 0) this.#moveSession({ kind: 'tick' });
     const before = contention.state;
     const { state, effects } = this.#parts.machines.group(before, event, this.#clock.now().monotonicMs, contention.options);
     contention.state = state;
@@ -530,8 +535,7 @@ export class CoordinatorShell {
       if (session?.kind !== 'live' || session.sessionId !== sessionId) return 0;
       const lease = this.#contentions.get(groupId)?.lease;
       if (lease?.term !== term || lease.sessionId !== sessionId) return 0;
-      const now = this.#clock.now();
-      return this.#parts.machines.hasPassed(session.trustedUntil, now) ? 0 : trust.remainingMs(session.trustedUntil, now);
+      return this.#trustedForMs(session);
     };
     const isHeld = (): boolean => remainingMs() > 0;
     const notHeld = (what: string): LeaseNotHeldError =>

@@ -7,7 +7,7 @@ export interface TimingOptions {
   readonly ttlMs?: number;
   /** How often the session is extended. Default: a fifth of `ttlMs`. Range: 1 to a third of `ttlMs`. */
   readonly heartbeatMs?: number;
-  /** How long one store call may take. Default: half of `ttlMs − heartbeatMs − safetyMarginMs`, at most 5,000. Range: 1 and more. */
+  /** How long one store call may take. Default: half of `ttlMs − heartbeatMs − safetyMarginMs`, rounded down, at most 5,000. Range: 1 and more. */
   readonly callDeadlineMs?: number;
   /** How much sooner than the store this member lets go. Default: a tenth of `ttlMs`. Range: 1 and more. */
   readonly safetyMarginMs?: number;
@@ -35,13 +35,14 @@ export function resolveTimings(options: TimingOptions): Timings {
   }
   const safetyMarginMs = options.safetyMarginMs ?? ttlMs / 10;
   assertDuration('safetyMarginMs', safetyMarginMs, 1, MAX_TTL_MS);
-  const callDeadlineMs = options.callDeadlineMs ?? Math.min(5_000, (ttlMs - heartbeatMs - safetyMarginMs) / 2);
+  const callDeadlineMs = options.callDeadlineMs ?? Math.min(5_000, Math.floor((ttlMs - heartbeatMs - safetyMarginMs) / 2));
   if (options.callDeadlineMs === undefined && callDeadlineMs < 1) {
     throw invalid('safetyMarginMs', safetyMarginMs, `leaves no time for a store call within \`ttlMs\` (${ttlMs}) after \`heartbeatMs\` (${heartbeatMs})`);
   }
   assertDuration('callDeadlineMs', callDeadlineMs, 1, MAX_TTL_MS);
   const worstCaseMs = heartbeatMs + 2 * callDeadlineMs + safetyMarginMs;
-  if (worstCaseMs > ttlMs) {
+  // A sum of fractions may be off by a rounding error.
+  if (worstCaseMs > ttlMs + 1e-6) {
     throw invalid(
       'callDeadlineMs',
       callDeadlineMs,
