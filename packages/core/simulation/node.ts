@@ -121,7 +121,11 @@ export class SimNode {
     this.shell
       .lead(groupId, (context) => this.#work(context), options, abort.signal)
       .then(
-        () => this.contends.delete(groupId),
+        () => {
+          this.contends.delete(groupId);
+          // When faults have stopped, everyone who lives contends for what it contended for.
+          if (host.isCalm) this.lead(groupId);
+        },
         (error: unknown) => host.report(new Violation('T11', `lead rejected: ${String(error)}`)),
       );
   }

@@ -168,6 +168,7 @@ export class CoordinatorShell {
     });
     this.#lane.stop();
     this.#timer?.timer.cancel();
+    this.#timer = null;
     for (const timer of this.#delayed) timer.cancel();
     if (this.#watch !== null && this.#watch !== 'starting') await this.#watch[Symbol.asyncDispose]();
     this.#caller.abortAll(new StoreError('STORE_CLOSED', 'the coordinator is closed'));
@@ -197,7 +198,9 @@ export class CoordinatorShell {
       const now = this.#clock.now();
       const nowMs = now.monotonicMs;
       let isIdle = true;
-      if (this.#session !== null && (sessionDeadlineMs(this.#session) ?? Infinity) <= nowMs) {
+      const session = this.#session;
+      const isTrustOver = session?.kind === 'live' && this.#trustedForMs(session) === 0;
+      if (isTrustOver || (session !== null && (sessionDeadlineMs(session) ?? Infinity) <= nowMs)) {
         isIdle = false;
         this.#moveSession({ kind: 'tick' });
       }
@@ -215,13 +218,21 @@ export class CoordinatorShell {
   }
 
   #arm(): void {
-    const sessionMs = this.#session === null ? null : sessionDeadlineMs(this.#session);
-    const atMs = Math.min(sessionMs ?? Infinity, this.#groupDeadlines.nextMs, this.#standbys.nextExpiryMs + this.#expiryDelayMs);
-    if (this.#timer?.atMs === atMs) return;
+    const nowMs = this.#clock.now().monotonicMs;
+    const session = this.#session;
+    const atMs = Math.min(
+      (session === null ? null : sessionDeadlineMs(session)) ?? Infinity,
+      // Nothing wakes a process when the machine slept or its wall clock was set: look at least once per heartbeat (T3).
+      session?.kind === 'live' ? nowMs + this.#timings.heartbeatMs : Infinity,
+      this.#groupDeadlines.nextMs,
+      this.#standbys.nextExpiryMs + this.#expiryDelayMs,
+    );
+    // A timer that comes too early does no harm; setting one anew for every event would.
+    if (this.#timer !== null && this.#timer.atMs <= atMs) return;
     this.#timer?.timer.cancel();
     this.#timer = null;
     if (atMs === Infinity) return;
-    const timer = this.#clock.schedule(Math.max(0, atMs - this.#clock.now().monotonicMs), () => {
+    const timer = this.#clock.schedule(Math.max(0, atMs - nowMs), () => {
       this.#timer = null;
       this.#enter(() => undefined);
     });

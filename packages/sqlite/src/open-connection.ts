@@ -1,0 +1,97 @@
+import { StoreError } from '@wb/core';
+import Database from 'better-sqlite3';
+import { statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { SqliteConnection } from './sqlite-connection.js';
+import { toStoreError } from './sqlite-errors.js';
+import { networkFileSystem } from './sqlite-file-system.js';
+import type { ResolvedOptions, SqliteEnvironment } from './sqlite-options.js';
+import type { StoreSql } from './sqlite-statements.js';
+import type { UserDatabase } from './user-database.js';
+
+/** A connection, and where its file is. */
+export interface OpenConnection {
+  readonly connection: SqliteConnection;
+  /** Fails if the file at the path is not the one that the connection has open. */
+  readonly assertFileInPlace: (operation: string) => void;
+}
+
+/** The database's file by its absolute path; `null` in memory. Absolute from the start: the process may change its directory. */
+export function databasePath(source: ResolvedOptions['source']): string | null {
+  if (source.kind === 'file') return source.filename === ':memory:' ? null : resolve(source.filename);
+  return source.database.memory ? null : resolve(source.database.name);
+}
+
+/**
+ * Refuses a file that other machines may have open.
+ * @throws `StoreError` `STORE_REFUSED` on a network file system, `STORE_UNAVAILABLE` if the place cannot be looked at.
+ */
+export async function assertLocalFile(path: string, { fileSystemType }: SqliteEnvironment): Promise<void> {
+  let type: number;
+  try {
+    type = await fileSystemType(fileIdentity(path) === null ? dirname(path) : path);
+  } catch (error) {
+    throw new StoreError('STORE_UNAVAILABLE', `the place of the database ${JSON.stringify(path)} cannot be looked at: ${String(error)}`, {
+      cause: error,
+      isRetryable: true,
+      outcome: 'none',
+    });
+  }
+  const network = networkFileSystem(type);
+  if (network === null) return;
+  throw new StoreError(
+    'STORE_REFUSED',
+    `the database ${JSON.stringify(path)} is on a network file system (${network}); SQLite shares a database between the processes of one machine only: use a local disk, or another store`,
+    { outcome: 'none' },
+  );
+}
+
+/** Opens the file, or takes the user's handle, and makes sure of WAL mode. Synchronous, and never waits for a lock: `STORE_BUSY` if someone holds it. */
+export function openConnection(source: ResolvedOptions['source'], path: string | null, storeSql: StoreSql): OpenConnection {
+  let close: (() => void) | null = null;
+  try {
+    let handle: UserDatabase;
+    if (source.kind === 'handle') {
+      handle = source.database;
+    } else {
+      // Without a timeout: the driver would wait for locks with the event loop blocked.
+      const own = new Database(path ?? ':memory:', { timeout: 0 });
+      close = () => own.close();
+      own.pragma('synchronous = NORMAL');
+      handle = own;
+    }
+    const connection = new SqliteConnection(handle, close, storeSql);
+    connection.withHandle('open', 'read', (open) => assertWalMode(open, source.kind === 'file'));
+    const identity = path === null ? null : fileIdentity(path);
+    return { connection, assertFileInPlace: (operation) => assertInPlace(operation, path, identity) };
+  } catch (error) {
+    close?.();
+    throw toStoreError('open', error, 'before-commit');
+  }
+}
+
+function assertWalMode(handle: UserDatabase, mayChange: boolean): void {
+  if (handle.memory) return;
+  let mode = handle.pragma('journal_mode', { simple: true });
+  if (mode !== 'wal' && mayChange) mode = handle.pragma('journal_mode = wal', { simple: true });
+  if (mode === 'wal') return;
+  const remedy = mayChange ? 'its file system or its SQLite does not allow it' : "set it once: `database.pragma('journal_mode = WAL')`";
+  throw new StoreError('STORE_REFUSED', `the database is in journal mode ${JSON.stringify(mode)} and must be in WAL mode; ${remedy}`, { outcome: 'none' });
+}
+
+/**
+ * A file that was deleted or replaced lives on for those who have it open: they would keep their leases in the old one while others are granted them in the new.
+ * Looked at by its path only: to open and close the file besides SQLite would drop SQLite's locks on it.
+ */
+function assertInPlace(operation: string, path: string | null, identity: string | null): void {
+  if (path === null || identity === null || fileIdentity(path) === identity) return;
+  throw new StoreError('STORE_UNAVAILABLE', `\`${operation}\` failed: the database file ${JSON.stringify(path)} was moved, deleted or replaced`, {
+    isRetryable: true,
+    outcome: 'none',
+  });
+}
+
+function fileIdentity(path: string): string | null {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? null : `${stats.dev}:${stats.ino}`;
+}

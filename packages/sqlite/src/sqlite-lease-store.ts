@@ -1,0 +1,211 @@
+import {
+  assertBatch,
+  assertLeases,
+  assertName,
+  assertNewSession,
+  StoreError,
+  type CallOptions,
+  type ClaimResult,
+  type HeartbeatRequest,
+  type HeartbeatResult,
+  type HeldLeases,
+  type LeaseKey,
+  type LeaseStore,
+  type LeaseStoreCapabilities,
+  type LeaseView,
+  type MemberView,
+  type NewSession,
+  type ReleaseResult,
+} from '@wb/core';
+import { partsOf, type SchemaDialect } from '@wb/sql';
+import { claimPart, holderOf } from './claim-part.js';
+import { SqliteClient, type Call } from './sqlite-client.js';
+import type { Durability } from './sqlite-connection.js';
+import { migrateSqlite } from './sqlite-migration.js';
+import { resolveOptions, systemEnvironment, type SqliteEnvironment, type SqliteLeaseStoreOptions } from './sqlite-options.js';
+import { sqliteSchema } from './sqlite-schema.js';
+import { compileStoreSql, type StoreStatements } from './sqlite-statements.js';
+
+/** How many groups one transaction takes: a few ms of lock. */
+const PART_SIZE = 250;
+/** How much one `openSession` prunes: bounded, because it holds the lock. */
+const PRUNED_SESSIONS = 16;
+const PRUNED_ROWS = 500;
+
+/**
+ * A store in an SQLite database: for processes on *one* machine, with the file on a local disk. Runs in the process, so that a call takes microseconds, and
+ * is synchronous while it runs; it never waits for a lock with the event loop blocked.
+ *
+ * The store's clock (T1) is this machine's wall clock, read by SQLite under the write lock.
+ *
+ * @throws `WbOptionError` `INVALID_OPTION`. The file is opened by the first call, not here; what is wrong with it is a `StoreError` there.
+ */
+export function sqliteLeaseStore(options: SqliteLeaseStoreOptions): LeaseStore {
+  return new SqliteLeaseStore(options, systemEnvironment);
+}
+
+/** {@link sqliteLeaseStore}, with the machine to be given. @internal */
+export class SqliteLeaseStore implements LeaseStore {
+  readonly capabilities: LeaseStoreCapabilities;
+  readonly #client: SqliteClient;
+  readonly #schema: SchemaDialect;
+  readonly #namespace: string;
+  readonly #sessionRetentionMs: number;
+
+  constructor(options: SqliteLeaseStoreOptions, environment: SqliteEnvironment) {
+    const resolved = resolveOptions(options);
+    this.#namespace = resolved.namespace;
+    this.#sessionRetentionMs = resolved.sessionRetentionMs;
+    this.#schema = sqliteSchema(resolved.namespace);
+    this.#client = new SqliteClient(resolved, compileStoreSql(this.#schema.db), environment);
+    const isFile = !this.#client.isInMemory;
+    this.capabilities = Object.freeze({ name: 'sqlite', durable: isFile, crossProcess: isFile, precisionMs: 1, watch: false });
+  }
+
+  async migrate(options?: CallOptions): Promise<void> {
+    await this.#client.run(call('migrate', 'durable', options), (connection) => migrateSqlite(connection, this.#schema, this.#namespace));
+  }
+
+  async openSession(session: NewSession, options?: CallOptions): Promise<void> {
+    assertNewSession(session);
+    const { sessionId, memberId, ttlMs } = session;
+    const metadata = JSON.stringify(session.metadata ?? {});
+    await this.#client.transact(call('openSession', 'durable', options), (statements, nowMs) => {
+      statements.settleSessions.run({ nowMs });
+      this.#prune(statements, nowMs);
+      if (statements.openSession.run({ sessionId, memberId, ttlMs, nowMs, metadata }) > 0) return;
+      throw new StoreError('STORE_SESSION_EXISTS', `session ${JSON.stringify(sessionId)} exists already`, { outcome: 'none' });
+    });
+  }
+
+  async heartbeat(request: HeartbeatRequest, options?: CallOptions): Promise<HeartbeatResult> {
+    const { sessionId } = request;
+    assertName('sessionId', sessionId);
+    for (const holder of request.holders) assertName('holders', holder);
+    const holders = JSON.stringify(request.holders);
+    return await this.#client.transact(call('heartbeat', 'fast', options), (statements, nowMs): HeartbeatResult => {
+      const own = statements.heartbeat.get({ sessionId, nowMs });
+      if (own === undefined || own.closed !== 0) return { alive: false };
+      const { grantCount, openedAtMs } = own;
+      const { rank } = statements.standbyRank.get({ sessionId, nowMs, openedAtMs, holders })!;
+      const health = new Map(statements.holderHealth.all({ holders, nowMs }).map((row) => [row.key, row]));
+      return {
+        alive: true,
+        grantCount,
+        standbyRank: rank,
+        holders: request.holders.map((holderId, key) => {
+          const { remainingMs = 0, releaseCount = 0 } = health.get(key) ?? {};
+          return { sessionId: holderId, remainingMs, releaseCount };
+        }),
+      };
+    });
+  }
+
+  async closeSession(sessionId: string, options?: CallOptions): Promise<void> {
+    assertName('sessionId', sessionId);
+    const sessionIds = JSON.stringify([sessionId]);
+    // The first part ends the session and so frees its leases (L1, S3). The others only tidy up.
+    await this.#client.transactParts(call('closeSession', 'durable', options), untilDone(), (progress, statements, nowMs) => {
+      if (!progress.hasBegun) statements.closeSession.run({ sessionId, nowMs });
+      const leaseCount = statements.clearLeases.run({ sessionIds, limit: PART_SIZE });
+      const contenderCount = statements.clearContenders.run({ sessionIds, limit: PART_SIZE });
+      progress.hasBegun = true;
+      progress.isDone = leaseCount < PART_SIZE && contenderCount < PART_SIZE;
+    });
+  }
+
+  async contend(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<void> {
+    assertBatch(sessionId, groupIds);
+    await this.#client.transactParts(call('contend', 'fast', options), partsOf(groupIds, PART_SIZE), (part, statements, nowMs) => {
+      statements.contend.run({ sessionId, groupIds: JSON.stringify(part), nowMs });
+    });
+  }
+
+  async withdraw(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<void> {
+    assertBatch(sessionId, groupIds);
+    await this.#client.transactParts(call('withdraw', 'fast', options), partsOf(groupIds, PART_SIZE), (part, statements) => {
+      statements.withdraw.run({ sessionId, groupIds: JSON.stringify(part) });
+    });
+  }
+
+  async claim(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<readonly ClaimResult[]> {
+    assertBatch(sessionId, groupIds);
+    const parts = await this.#client.transactParts(call('claim', 'durable', options), partsOf(groupIds, PART_SIZE), (part, statements, nowMs) =>
+      claimPart(statements, sessionId, part, nowMs),
+    );
+    return parts.flat();
+  }
+
+  async release(sessionId: string, leases: readonly LeaseKey[], options?: CallOptions): Promise<readonly ReleaseResult[]> {
+    assertLeases(sessionId, leases);
+    const parts = await this.#client.transactParts(call('release', 'durable', options), partsOf(leases, PART_SIZE), (part, statements) => {
+      const keys = JSON.stringify(part.map(({ groupId, term }) => [groupId, term]));
+      const freed = new Map(statements.release.all({ sessionId, leases: keys }).map(({ groupId, term }) => [groupId, term]));
+      if (freed.size > 0) statements.countReleases.run({ sessionId, count: freed.size });
+      return part.map(({ groupId, term }): ReleaseResult => {
+        // A duplicate finds the lease free already.
+        const isReleased = freed.get(groupId) === term && freed.delete(groupId);
+        return { groupId, term, kind: isReleased ? 'released' : 'not-held' };
+      });
+    });
+    return parts.flat();
+  }
+
+  async held(sessionId: string, options?: CallOptions): Promise<HeldLeases> {
+    assertName('sessionId', sessionId);
+    return await this.#client.transact(call('held', 'read', options), (statements, nowMs): HeldLeases => {
+      const session = statements.liveSession.get({ sessionId, nowMs });
+      if (session === undefined) return { alive: false, grantCount: 0, leases: [] };
+      return { alive: true, grantCount: session.grantCount, leases: statements.held.all({ sessionId }) };
+    });
+  }
+
+  async read(groupIds: readonly string[], options?: CallOptions): Promise<readonly LeaseView[]> {
+    for (const groupId of groupIds) assertName('groupId', groupId);
+    const parts = await this.#client.transactParts(call('read', 'read', options), partsOf(groupIds, PART_SIZE), (part, statements, nowMs) => {
+      const rows = statements.read.all({ groupIds: JSON.stringify(part), nowMs });
+      return rows.map((row): LeaseView => ({
+        groupId: part[row.key]!,
+        term: row.term ?? 0,
+        holder: holderOf(row),
+        contenderCount: row.contenderCount,
+      }));
+    });
+    return parts.flat();
+  }
+
+  async members(options?: CallOptions): Promise<readonly MemberView[]> {
+    return await this.#client.transact(call('members', 'read', options), (statements, nowMs) =>
+      statements.members.all({ nowMs }).map((row): MemberView => ({ ...row, metadata: JSON.parse(row.metadata) as Record<string, string> })),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#client.close();
+    return Promise.resolve();
+  }
+
+  /** Forgets what has been dead for long (S4, F19): a bounded piece of it, and the session last, so that nothing is left that points to nowhere. */
+  #prune(statements: StoreStatements, nowMs: number): void {
+    const dead = statements.longDead.all({ deadSinceMs: nowMs - this.#sessionRetentionMs, limit: PRUNED_SESSIONS });
+    if (dead.length === 0) return;
+    const sessionIds = JSON.stringify(dead.map(({ sessionId }) => sessionId));
+    statements.clearLeases.run({ sessionIds, limit: PRUNED_ROWS });
+    statements.clearContenders.run({ sessionIds, limit: PRUNED_ROWS });
+    statements.deleteSessions.run({ sessionIds });
+  }
+}
+
+function call(operation: string, durability: Durability, options: CallOptions | undefined): Call {
+  return { operation, durability, options };
+}
+
+interface Progress {
+  hasBegun: boolean;
+  isDone: boolean;
+}
+
+function* untilDone(): Generator<Progress, void, void> {
+  const progress: Progress = { hasBegun: false, isDone: false };
+  while (!progress.isDone) yield progress;
+}
