@@ -125,10 +125,14 @@ export class Audit {
   /** A write that the fence let through (T8). */
   wrote(groupId: string, sessionId: string, term: number): void {
     const granted = this.#leases.get(groupId)?.term ?? 0;
-    if (term !== granted) throw new Violation('T8', `a write of term ${term} was let through in group ${groupId}, whose term is ${granted}`);
+    if (term !== granted)
+      throw new Violation('T8', `a write of term ${term} was let through in group ${groupId}, whose term is ${granted}`);
     const last = this.#writes.get(groupId);
     if (last && (term < last.term || (term === last.term && sessionId !== last.sessionId))) {
-      throw new Violation('T8', `group ${groupId}: a write of term ${term} by ${sessionId} came after one of term ${last.term} by ${last.sessionId}`);
+      throw new Violation(
+        'T8',
+        `group ${groupId}: a write of term ${term} by ${sessionId} came after one of term ${last.term} by ${last.sessionId}`,
+      );
     }
     this.#writes.set(groupId, { term, sessionId });
   }

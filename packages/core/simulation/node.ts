@@ -199,7 +199,11 @@ export class SimNode {
       };
       this.runs.add(run);
       signal.addEventListener('abort', () => {
-        const patienceMs = host.isCalm ? 1 : habit === 'deaf' ? random.between(0, 2 * timings.ttlMs) : random.pick([0, random.between(0, timings.ttlMs / 4)]);
+        const patienceMs = host.isCalm
+          ? 1
+          : habit === 'deaf'
+            ? random.between(0, 2 * timings.ttlMs)
+            : random.pick([0, random.between(0, timings.ttlMs / 4)]);
         this.clock.schedule(patienceMs, () => run.settle(random.chance(0.5) ? 'return' : 'throw'));
       });
       const step = (): void => {
@@ -225,7 +229,8 @@ export class SimNode {
         if (lease.remainingMs() < ms) this.#host.report(new Violation('T4', `ensure(${ms}) was kept with ${lease.remainingMs()} ms left`));
       },
       () => {
-        if (lease.remainingMs() >= ms) this.#host.report(new Violation('T4', `ensure(${ms}) was refused with ${lease.remainingMs()} ms left`));
+        if (lease.remainingMs() >= ms)
+          this.#host.report(new Violation('T4', `ensure(${ms}) was refused with ${lease.remainingMs()} ms left`));
       },
     );
   }

@@ -1,5 +1,13 @@
 import type { GroupStep } from '../src/group-machine.js';
-import type { ClaimResult, HeartbeatRequest, HeartbeatResult, LeaseKey, LeaseStore, NewSession, ReleaseResult } from '../src/lease-store.js';
+import type {
+  ClaimResult,
+  HeartbeatRequest,
+  HeartbeatResult,
+  LeaseKey,
+  LeaseStore,
+  NewSession,
+  ReleaseResult,
+} from '../src/lease-store.js';
 import type { Machines } from '../src/machines.js';
 import type { StoreInstant } from '../src/memory/index.js';
 import type { Scheduler } from '../src/testing/index.js';
@@ -19,12 +27,20 @@ export const plantedFaults: readonly PlantedFault[] = [
     machines: (real) => ({
       ...real,
       session: (state, event, now, timings) =>
-        real.session(state, event.kind === 'heartbeat-acknowledged' || event.kind === 'opened' ? { ...event, sentAt: now } : event, now, timings),
+        real.session(
+          state,
+          event.kind === 'heartbeat-acknowledged' || event.kind === 'opened' ? { ...event, sentAt: now } : event,
+          now,
+          timings,
+        ),
     }),
   },
   {
     title: 'trust without the safety margin, on clocks that run at different rates',
-    machines: (real) => ({ ...real, session: (state, event, now, timings) => real.session(state, event, now, { ...timings, safetyMarginMs: 0 }) }),
+    machines: (real) => ({
+      ...real,
+      session: (state, event, now, timings) => real.session(state, event, now, { ...timings, safetyMarginMs: 0 }),
+    }),
   },
   {
     title: 'a flag instead of the clock: held while the session is live',
@@ -59,14 +75,20 @@ export const plantedFaults: readonly PlantedFault[] = [
   // ——— the group ———
   {
     title: 'the work is not told when trust is lost',
-    machines: changeGroup((step) => ({ ...step, effects: step.effects.filter((effect) => effect.kind !== 'abort-work' || effect.reason !== 'lost-trust') })),
+    machines: changeGroup((step) => ({
+      ...step,
+      effects: step.effects.filter((effect) => effect.kind !== 'abort-work' || effect.reason !== 'lost-trust'),
+    })),
   },
   {
     title: 'a resigned lease is released before the work has settled',
     machines: changeGroup((step) => {
       const { state } = step;
       if (state.kind !== 'yielding' || state.reason !== 'resigned' || state.phase !== 'settling') return step;
-      return { state: { ...state, phase: 'releasing', overrunAtMs: null }, effects: [...step.effects, { kind: 'release', lease: state.lease }] };
+      return {
+        state: { ...state, phase: 'releasing', overrunAtMs: null },
+        effects: [...step.effects, { kind: 'release', lease: state.lease }],
+      };
     }),
   },
   {
@@ -241,19 +263,19 @@ class Fenceless extends AuditedDatabase {
 
 function readThenWrite(store: LeaseStore, database: AuditedDatabase, scheduler: Scheduler, now: () => number): LeaseStore {
   return {
-  ...store,
-  claim: (sessionId, groupIds) => {
-    const views = database.read(groupIds, now() as StoreInstant);
-    return new Promise((resolve) => {
-      scheduler.schedule(2, () => {
-        for (const view of views) {
-          const lease = database.leases.get(view.groupId);
-          // It looked free.
-          if (view.holder === null && lease && lease.holderId !== sessionId) lease.holderId = null;
-        }
-        resolve(database.claim(sessionId, groupIds, now() as StoreInstant));
+    ...store,
+    claim: (sessionId, groupIds) => {
+      const views = database.read(groupIds, now() as StoreInstant);
+      return new Promise((resolve) => {
+        scheduler.schedule(2, () => {
+          for (const view of views) {
+            const lease = database.leases.get(view.groupId);
+            // It looked free.
+            if (view.holder === null && lease && lease.holderId !== sessionId) lease.holderId = null;
+          }
+          resolve(database.claim(sessionId, groupIds, now() as StoreInstant));
+        });
       });
-    });
-  },
-};
+    },
+  };
 }

@@ -54,7 +54,8 @@ async function recover(world: World): Promise<void> {
     for (const groupId of groupIds) if (!world.isWorked(groupId)) throw new Violation('T9', `${groupId} lost its leader without any fault`);
   });
   groupIds.forEach((groupId, index) => {
-    if (world.database.leases.get(groupId)?.term !== terms[index]) throw new Violation('T9', `${groupId} changed its leader without any fault`);
+    if (world.database.leases.get(groupId)?.term !== terms[index])
+      throw new Violation('T9', `${groupId} changed its leader without any fault`);
   });
 }
 
@@ -76,7 +77,13 @@ async function closeAll(world: World): Promise<void> {
     await scheduler.runFor(2 * timings.heartbeatMs + 60, check);
     for (const groupId of groupIds) {
       if (rest.some((other) => other.contends.has(groupId)) && !world.isWorked(groupId)) {
-        throw new Violation('F14', `nobody works on ${groupId} a heartbeat after ${node.name} closed, though ${rest.filter((other) => other.contends.has(groupId)).map((other) => other.name).join(", ")} could`);
+        throw new Violation(
+          'F14',
+          `nobody works on ${groupId} a heartbeat after ${node.name} closed, though ${rest
+            .filter((other) => other.contends.has(groupId))
+            .map((other) => other.name)
+            .join(', ')} could`,
+        );
       }
     }
   }

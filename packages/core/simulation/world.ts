@@ -67,7 +67,9 @@ export class World {
     this.storeClock = new VirtualClock(this.scheduler, { rate: random.between(0.97, 1.03) });
     this.audit = new Audit({
       isWorking: (groupId, sessionId, term) =>
-        this.#liveRuns().some(({ context }) => context.groupId === groupId && context.term === term && context.lease.sessionId === sessionId),
+        this.#liveRuns().some(
+          ({ context }) => context.groupId === groupId && context.term === term && context.lease.sessionId === sessionId,
+        ),
       isAnyWorking: (sessionId) => this.#liveRuns().some(({ context }) => context.lease.sessionId === sessionId),
     });
     const retentionMs = 4 * ttlMs;
@@ -102,7 +104,8 @@ export class World {
       },
     });
     node.onExpired = (sessionId) => {
-      if (this.audit.isLive(sessionId, this.storeNowMs)) this.report(new Violation('T5', `${node.name} gave up session ${sessionId}, which is live`));
+      if (this.audit.isLive(sessionId, this.storeNowMs))
+        this.report(new Violation('T5', `${node.name} gave up session ${sessionId}, which is live`));
     };
     this.nodes.push(node);
     this.trace(`${node.name} starts`);

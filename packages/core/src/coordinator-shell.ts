@@ -87,7 +87,10 @@ export class CoordinatorShell {
   lead(groupId: string, work: Work<unknown>, options: ResolvedLeadOptions, signal: LeadOptions['signal']): Promise<LeadResult<unknown>> {
     if (this.#closing) throw new WbError('COORDINATOR_CLOSED', `cannot lead group ${JSON.stringify(groupId)}: the coordinator is closed`);
     if (this.#contentions.has(groupId)) {
-      throw new WbError('GROUP_ALREADY_LED', `group ${JSON.stringify(groupId)} is already led by this coordinator: a group has one work per coordinator`);
+      throw new WbError(
+        'GROUP_ALREADY_LED',
+        `group ${JSON.stringify(groupId)} is already led by this coordinator: a group has one work per coordinator`,
+      );
     }
     if (signal?.aborted === true) return Promise.resolve({ reason: 'stopped' });
     const contention = new Contention(groupId, work, options, this.#session?.kind === 'live' ? this.#session.sessionId : null);
@@ -120,7 +123,8 @@ export class CoordinatorShell {
   }
 
   observe(groupId: string): Observer {
-    if (this.#closing) throw new WbError('COORDINATOR_CLOSED', `cannot observe group ${JSON.stringify(groupId)}: the coordinator is closed`);
+    if (this.#closing)
+      throw new WbError('COORDINATOR_CLOSED', `cannot observe group ${JSON.stringify(groupId)}: the coordinator is closed`);
     this.#startWatching();
     return this.#observers.observe(groupId);
   }
@@ -528,7 +532,11 @@ export class CoordinatorShell {
     this.#moveGroup(contention, { kind: 'holder-gone', reason });
   }
 
-  #follow(contention: Contention, holder: Leader & { readonly remainingMs: number; readonly releaseCount: number }, receivedAtMs: number): void {
+  #follow(
+    contention: Contention,
+    holder: Leader & { readonly remainingMs: number; readonly releaseCount: number },
+    receivedAtMs: number,
+  ): void {
     contention.leader = { memberId: holder.memberId, sessionId: holder.sessionId, term: holder.term };
     this.#standbys.track(contention.groupId, holder, receivedAtMs);
   }
@@ -563,7 +571,11 @@ export class CoordinatorShell {
       ensure: async (ms: number) => {
         const maxMs = this.#timings.ttlMs - this.#timings.safetyMarginMs;
         if (!Number.isFinite(ms) || ms <= 0 || ms > maxMs) {
-          throw new WbOptionError('INVALID_OPTION', 'ms', `\`ms\` (${ms}) must be above 0 and at most \`ttlMs − safetyMarginMs\` (${maxMs})`);
+          throw new WbOptionError(
+            'INVALID_OPTION',
+            'ms',
+            `\`ms\` (${ms}) must be above 0 and at most \`ttlMs − safetyMarginMs\` (${maxMs})`,
+          );
         }
         const askedAtMs = this.#clock.now().monotonicMs;
         while (isHeld() && remainingMs() < ms) {

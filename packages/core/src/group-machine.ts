@@ -29,9 +29,7 @@ interface GroupBase {
 }
 
 /** What becomes of a group that yields, when it has yielded. */
-export type AfterYield =
-  | { readonly kind: 'standby'; readonly pauseMs: number }
-  | { readonly kind: 'closed'; readonly reason: GroupReason };
+export type AfterYield = { readonly kind: 'standby'; readonly pauseMs: number } | { readonly kind: 'closed'; readonly reason: GroupReason };
 
 /** The state of a group. Instants in `…AtMs` are on the monotonic clock. */
 export type GroupState =
@@ -172,7 +170,8 @@ function fromClaiming(state: Claiming, event: GroupEvent, nowMs: number, policy:
     case 'granted': {
       if (event.sessionId !== state.sessionId) return stay(state);
       const lease: HeldLease = { sessionId: event.sessionId, term: event.term };
-      if (state.stopReason !== null) return release({ ...base(state), lease, after: { kind: 'closed', reason: state.stopReason } }, state.stopReason);
+      if (state.stopReason !== null)
+        return release({ ...base(state), lease, after: { kind: 'closed', reason: state.stopReason } }, state.stopReason);
       return {
         state: { ...base(state), kind: 'leading', reason: 'elected', lease, startedAtMs: nowMs, beatAtMs: nowMs },
         effects: [{ kind: 'start-work', lease }],
@@ -212,7 +211,8 @@ function fromLeading(state: Leading, event: GroupEvent, nowMs: number, policy: G
         return release({ ...base(state), failureCount: 0, lease: state.lease, after }, 'work-ended');
       }
       const failed = countFailure(state, nowMs, policy);
-      const after: AfterYield = policy.onError === 'rethrow' ? { kind: 'closed', reason: 'work-failed' } : again(backOffMs(failed.failureCount, policy));
+      const after: AfterYield =
+        policy.onError === 'rethrow' ? { kind: 'closed', reason: 'work-failed' } : again(backOffMs(failed.failureCount, policy));
       return release({ ...base(failed), lease: state.lease, after }, 'work-failed');
     }
     case 'session-lost':
@@ -265,7 +265,15 @@ function claimIfDue(state: Standby, nowMs: number, reason: GroupReason): GroupSt
 
 function settle(state: Leading, reason: YieldReason, after: AfterYield, nowMs: number, policy: GroupPolicy): GroupStep {
   return {
-    state: { ...base(state), kind: 'yielding', reason, lease: state.lease, phase: 'settling', overrunAtMs: nowMs + policy.settleDeadlineMs, after },
+    state: {
+      ...base(state),
+      kind: 'yielding',
+      reason,
+      lease: state.lease,
+      phase: 'settling',
+      overrunAtMs: nowMs + policy.settleDeadlineMs,
+      after,
+    },
     effects: [{ kind: 'abort-work', reason }],
   };
 }

@@ -62,14 +62,7 @@ export class LeaseLane {
   #failureCount = 0;
   #firstJob = 0;
 
-  constructor(
-    store: LeaseStore,
-    caller: StoreCaller,
-    clock: Clock,
-    timings: Timings,
-    random: () => number,
-    handlers: LeaseLaneHandlers,
-  ) {
+  constructor(store: LeaseStore, caller: StoreCaller, clock: Clock, timings: Timings, random: () => number, handlers: LeaseLaneHandlers) {
     this.#store = store;
     this.#caller = caller;
     this.#clock = clock;
@@ -178,19 +171,21 @@ export class LeaseLane {
   #run(job: number, sessionId: string, call: () => Promise<void>): void {
     this.#isBusy = true;
     call().then(
-      () => this.#settled(sessionId, () => {
-        this.#failureCount = 0;
-        this.#firstJob = 0;
-      }),
-      () => this.#settled(sessionId, () => {
-        // The caller has reported it. The others get their turn before this one is tried again.
-        this.#failureCount += 1;
-        this.#firstJob = (job + 1) % JOBS.length;
-        this.#retry = this.#clock.schedule(retryDelayMs(this.#failureCount, this.#random(), this.#timings), () => {
-          this.#retry = null;
-          this.#pump();
-        });
-      }),
+      () =>
+        this.#settled(sessionId, () => {
+          this.#failureCount = 0;
+          this.#firstJob = 0;
+        }),
+      () =>
+        this.#settled(sessionId, () => {
+          // The caller has reported it. The others get their turn before this one is tried again.
+          this.#failureCount += 1;
+          this.#firstJob = (job + 1) % JOBS.length;
+          this.#retry = this.#clock.schedule(retryDelayMs(this.#failureCount, this.#random(), this.#timings), () => {
+            this.#retry = null;
+            this.#pump();
+          });
+        }),
     );
   }
 

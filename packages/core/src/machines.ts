@@ -12,4 +12,9 @@ export interface Machines {
 }
 
 /** The real ones. */
-export const machines: Machines = Object.freeze({ session: sessionTransition, group: groupTransition, groupDeadlineMs, remainingTrustMs: remainingMs });
+export const machines: Machines = Object.freeze({
+  session: sessionTransition,
+  group: groupTransition,
+  groupDeadlineMs,
+  remainingTrustMs: remainingMs,
+});

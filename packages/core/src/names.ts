@@ -18,7 +18,11 @@ export function assertName(field: string, value: unknown): asserts value is stri
   // A string has at most as many code points as code units: the cheap test decides for nearly every name.
   const length = value.length <= MAX_NAME_LENGTH ? value.length : [...value].length;
   if (length === 0 || length > MAX_NAME_LENGTH) {
-    throw new WbOptionError('INVALID_NAME', field, `\`${field}\` (${excerpt(value)}) has ${length} characters; it must have 1 to ${MAX_NAME_LENGTH}`);
+    throw new WbOptionError(
+      'INVALID_NAME',
+      field,
+      `\`${field}\` (${excerpt(value)}) has ${length} characters; it must have 1 to ${MAX_NAME_LENGTH}`,
+    );
   }
   if (CONTROL_OR_LONE_SURROGATE.test(value)) {
     throw new WbOptionError(

@@ -14,7 +14,11 @@ export function assertNewSession(session: NewSession): void {
   assertName('sessionId', session.sessionId);
   assertName('memberId', session.memberId);
   if (!Number.isInteger(session.ttlMs) || session.ttlMs < 1 || session.ttlMs > MAX_TTL_MS) {
-    throw new WbOptionError('INVALID_OPTION', 'ttlMs', `\`ttlMs\` (${session.ttlMs}) must be a whole number of milliseconds from 1 to ${MAX_TTL_MS}`);
+    throw new WbOptionError(
+      'INVALID_OPTION',
+      'ttlMs',
+      `\`ttlMs\` (${session.ttlMs}) must be a whole number of milliseconds from 1 to ${MAX_TTL_MS}`,
+    );
   }
   if (session.metadata !== undefined) assertMetadata('metadata', session.metadata);
 }

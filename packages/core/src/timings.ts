@@ -37,7 +37,11 @@ export function resolveTimings(options: TimingOptions): Timings {
   assertDuration('safetyMarginMs', safetyMarginMs, 1, MAX_TTL_MS);
   const callDeadlineMs = options.callDeadlineMs ?? Math.min(5_000, Math.floor((ttlMs - heartbeatMs - safetyMarginMs) / 2));
   if (options.callDeadlineMs === undefined && callDeadlineMs < 1) {
-    throw invalid('safetyMarginMs', safetyMarginMs, `leaves no time for a store call within \`ttlMs\` (${ttlMs}) after \`heartbeatMs\` (${heartbeatMs})`);
+    throw invalid(
+      'safetyMarginMs',
+      safetyMarginMs,
+      `leaves no time for a store call within \`ttlMs\` (${ttlMs}) after \`heartbeatMs\` (${heartbeatMs})`,
+    );
   }
   assertDuration('callDeadlineMs', callDeadlineMs, 1, MAX_TTL_MS);
   const worstCaseMs = heartbeatMs + 2 * callDeadlineMs + safetyMarginMs;
@@ -57,7 +61,12 @@ export function resolveTimings(options: TimingOptions): Timings {
  * Checks one duration in ms.
  * @throws {@link WbOptionError} `INVALID_OPTION`
  */
-export function assertDuration(field: string, value: unknown, minMs: number, maxMs: number = Number.MAX_SAFE_INTEGER): asserts value is number {
+export function assertDuration(
+  field: string,
+  value: unknown,
+  minMs: number,
+  maxMs: number = Number.MAX_SAFE_INTEGER,
+): asserts value is number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < minMs || value > maxMs) {
     const limit = maxMs === Number.MAX_SAFE_INTEGER ? `of at least ${minMs}` : `from ${minMs} to ${maxMs}`;
     throw invalid(field, value, `must be a finite number of milliseconds ${limit}`);

@@ -61,7 +61,13 @@ export function readLedger(dialect: SchemaDialect): CompiledQuery<{ name: string
 }
 
 function createLedger(dialect: SchemaDialect): CompiledQuery {
-  return finish(dialect, dialect.db.schema.createTable('migration').ifNotExists().addColumn('name', dialect.nameType as Expression<string>, (column) => column.primaryKey().notNull()));
+  return finish(
+    dialect,
+    dialect.db.schema
+      .createTable('migration')
+      .ifNotExists()
+      .addColumn('name', dialect.nameType as Expression<string>, (column) => column.primaryKey().notNull()),
+  );
 }
 
 function sessionsAndLeases(dialect: SchemaDialect, namespace: string): readonly CompiledQuery[] {

@@ -32,7 +32,9 @@ class Parameter {
  * Compiles a query once, with named parameters: building a query costs far more than running it, so nothing builds one per call. The type that it is assigned
  * to says what it takes and returns: `const one: SqlStatement<{ id: string }, { term: number }> = statement((p) => db.selectFrom(…).where('group_id', '=', p.id))`.
  */
-export function statement<Args extends SqlArguments, Row>(build: (parameters: SqlParameters<Args>) => Compilable<Row>): SqlStatement<Args, Row> {
+export function statement<Args extends SqlArguments, Row>(
+  build: (parameters: SqlParameters<Args>) => Compilable<Row>,
+): SqlStatement<Args, Row> {
   const parameters = new Proxy({} as SqlParameters<Args>, {
     get: (_target, name) => sql`${new Parameter(String(name))}`,
   });

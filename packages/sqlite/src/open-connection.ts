@@ -76,7 +76,9 @@ function assertWalMode(handle: UserDatabase, mayChange: boolean): void {
   if (mode !== 'wal' && mayChange) mode = handle.pragma('journal_mode = wal', { simple: true });
   if (mode === 'wal') return;
   const remedy = mayChange ? 'its file system or its SQLite does not allow it' : "set it once: `database.pragma('journal_mode = WAL')`";
-  throw new StoreError('STORE_REFUSED', `the database is in journal mode ${JSON.stringify(mode)} and must be in WAL mode; ${remedy}`, { outcome: 'none' });
+  throw new StoreError('STORE_REFUSED', `the database is in journal mode ${JSON.stringify(mode)} and must be in WAL mode; ${remedy}`, {
+    outcome: 'none',
+  });
 }
 
 /**
@@ -85,10 +87,14 @@ function assertWalMode(handle: UserDatabase, mayChange: boolean): void {
  */
 function assertInPlace(operation: string, path: string | null, identity: string | null): void {
   if (path === null || identity === null || fileIdentity(path) === identity) return;
-  throw new StoreError('STORE_UNAVAILABLE', `\`${operation}\` failed: the database file ${JSON.stringify(path)} was moved, deleted or replaced`, {
-    isRetryable: true,
-    outcome: 'none',
-  });
+  throw new StoreError(
+    'STORE_UNAVAILABLE',
+    `\`${operation}\` failed: the database file ${JSON.stringify(path)} was moved, deleted or replaced`,
+    {
+      isRetryable: true,
+      outcome: 'none',
+    },
+  );
 }
 
 function fileIdentity(path: string): string | null {

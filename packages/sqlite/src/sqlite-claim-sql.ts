@@ -122,7 +122,11 @@ export function compileLeaseSql(db: Kysely<WbTables>): LeaseSql {
         .where(
           'group_id',
           'in',
-          db.selectFrom('lease').where('session_id', 'in', db.selectFrom(asked(p.sessionIds).as('asked')).select('asked.value')).select('group_id').limit(p.limit),
+          db
+            .selectFrom('lease')
+            .where('session_id', 'in', db.selectFrom(asked(p.sessionIds).as('asked')).select('asked.value'))
+            .select('group_id')
+            .limit(p.limit),
         ),
     ),
 
@@ -149,15 +153,13 @@ export function compileLeaseSql(db: Kysely<WbTables>): LeaseSql {
     ),
 
     clearContenders: statement((p) =>
-      db
-        .deleteFrom('contender')
-        .where(
-          sql<boolean>`(session_id, group_id) in ${db
-            .selectFrom('contender')
-            .where('session_id', 'in', db.selectFrom(asked(p.sessionIds).as('asked')).select('asked.value'))
-            .select(['session_id', 'group_id'])
-            .limit(p.limit)}`,
-        ),
+      db.deleteFrom('contender').where(
+        sql<boolean>`(session_id, group_id) in ${db
+          .selectFrom('contender')
+          .where('session_id', 'in', db.selectFrom(asked(p.sessionIds).as('asked')).select('asked.value'))
+          .select(['session_id', 'group_id'])
+          .limit(p.limit)}`,
+      ),
     ),
   });
 }

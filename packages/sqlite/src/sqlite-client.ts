@@ -176,5 +176,9 @@ export class SqliteClient {
 function afterSomeParts(error: unknown): unknown {
   if (!(error instanceof StoreError)) return error;
   const { code, message, isRetryable } = error;
-  return new StoreError(code as StoreErrorCode, `${message}; an earlier part of the batch was committed`, { cause: error, isRetryable, outcome: 'unknown' });
+  return new StoreError(code as StoreErrorCode, `${message}; an earlier part of the batch was committed`, {
+    cause: error,
+    isRetryable,
+    outcome: 'unknown',
+  });
 }

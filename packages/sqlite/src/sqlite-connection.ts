@@ -103,10 +103,14 @@ export class SqliteConnection {
     try {
       this.#rollback.run();
     } catch (error) {
-      throw new StoreError('STORE_UNAVAILABLE', `\`${operation}\` failed and could not be rolled back: ${String(error)}; before that: ${fault.message}`, {
-        cause: fault,
-        isRetryable: true,
-      });
+      throw new StoreError(
+        'STORE_UNAVAILABLE',
+        `\`${operation}\` failed and could not be rolled back: ${String(error)}; before that: ${fault.message}`,
+        {
+          cause: fault,
+          isRetryable: true,
+        },
+      );
     }
   }
 

@@ -73,7 +73,9 @@ export function toStoreError(operation: string, error: unknown, stage: CallStage
 
 /** Whether a table or a column is not there: SQLite has no code for it, only a message. */
 export function isMissingTable(error: unknown): boolean {
-  return nativeCode(error) === 'SQLITE_ERROR' && error instanceof Error && /^no such (table|column)|has no column named/.test(error.message);
+  return (
+    nativeCode(error) === 'SQLITE_ERROR' && error instanceof Error && /^no such (table|column)|has no column named/.test(error.message)
+  );
 }
 
 function faultOf(native: string | null, message: string): SqliteFault {

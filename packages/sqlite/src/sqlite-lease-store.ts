@@ -130,8 +130,10 @@ export class SqliteLeaseStore implements LeaseStore {
 
   async claim(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<readonly ClaimResult[]> {
     assertBatch(sessionId, groupIds);
-    const parts = await this.#client.transactParts(call('claim', 'durable', options), partsOf(groupIds, PART_SIZE), (part, statements, nowMs) =>
-      claimPart(statements, sessionId, part, nowMs),
+    const parts = await this.#client.transactParts(
+      call('claim', 'durable', options),
+      partsOf(groupIds, PART_SIZE),
+      (part, statements, nowMs) => claimPart(statements, sessionId, part, nowMs),
     );
     return parts.flat();
   }
@@ -162,21 +164,27 @@ export class SqliteLeaseStore implements LeaseStore {
 
   async read(groupIds: readonly string[], options?: CallOptions): Promise<readonly LeaseView[]> {
     for (const groupId of groupIds) assertName('groupId', groupId);
-    const parts = await this.#client.transactParts(call('read', 'read', options), partsOf(groupIds, PART_SIZE), (part, statements, nowMs) => {
-      const rows = statements.read.all({ groupIds: JSON.stringify(part), nowMs });
-      return rows.map((row): LeaseView => ({
-        groupId: part[row.key]!,
-        term: row.term ?? 0,
-        holder: holderOf(row),
-        contenderCount: row.contenderCount,
-      }));
-    });
+    const parts = await this.#client.transactParts(
+      call('read', 'read', options),
+      partsOf(groupIds, PART_SIZE),
+      (part, statements, nowMs) => {
+        const rows = statements.read.all({ groupIds: JSON.stringify(part), nowMs });
+        return rows.map((row): LeaseView => ({
+          groupId: part[row.key]!,
+          term: row.term ?? 0,
+          holder: holderOf(row),
+          contenderCount: row.contenderCount,
+        }));
+      },
+    );
     return parts.flat();
   }
 
   async members(options?: CallOptions): Promise<readonly MemberView[]> {
     return await this.#client.transact(call('members', 'read', options), (statements, nowMs) =>
-      statements.members.all({ nowMs }).map((row): MemberView => ({ ...row, metadata: JSON.parse(row.metadata) as Record<string, string> })),
+      statements.members
+        .all({ nowMs })
+        .map((row): MemberView => ({ ...row, metadata: JSON.parse(row.metadata) as Record<string, string> })),
     );
   }
 

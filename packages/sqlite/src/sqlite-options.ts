@@ -39,7 +39,9 @@ export interface SqliteEnvironment {
 
 /** The options with nothing left open. */
 export type ResolvedOptions = Readonly<
-  Required<SqliteCommonOptions> & { source: { readonly kind: 'file'; readonly filename: string } | { readonly kind: 'handle'; readonly database: UserDatabase } }
+  Required<SqliteCommonOptions> & {
+    source: { readonly kind: 'file'; readonly filename: string } | { readonly kind: 'handle'; readonly database: UserDatabase };
+  }
 >;
 
 /** The longest time that dead sessions can be kept, in ms: 30 days. */
@@ -66,7 +68,8 @@ export function resolveOptions(options: SqliteLeaseStoreOptions): ResolvedOption
 }
 
 function resolveSource({ filename, database }: SqliteLeaseStoreOptions): ResolvedOptions['source'] {
-  if (filename !== undefined && database !== undefined) throw invalid('filename', filename, 'and `database` exclude each other: give one of the two');
+  if (filename !== undefined && database !== undefined)
+    throw invalid('filename', filename, 'and `database` exclude each other: give one of the two');
   if (database !== undefined) {
     if (!isDatabase(database)) throw invalid('database', typeof database, 'must be an open database of better-sqlite3');
     if (!database.open) throw invalid('database', database.name, 'is closed: give an open database');

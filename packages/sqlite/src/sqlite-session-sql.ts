@@ -35,7 +35,10 @@ export interface SessionSql {
    */
   readonly heartbeat: SqlStatement<At, { readonly closed: number; readonly grantCount: number; readonly openedAtMs: number }>;
   /** How the sessions that the caller waits for are doing. Dead and unknown ones: see the reader. */
-  readonly holderHealth: SqlStatement<{ holders: string; nowMs: number }, { readonly key: number; readonly remainingMs: number; readonly releaseCount: number }>;
+  readonly holderHealth: SqlStatement<
+    { holders: string; nowMs: number },
+    { readonly key: number; readonly remainingMs: number; readonly releaseCount: number }
+  >;
   /** How many live sessions were opened before this one. Reads the whole table of sessions: it has a row for each process, not for each group. */
   readonly standbyRank: SqlStatement<At & { openedAtMs: number; holders: string }, { readonly rank: number }>;
   /** The session, if it is live. What it says stays so until the transaction ends, its expiry aside, which is why every transaction asks anew (T10). */

@@ -45,6 +45,9 @@ export function compileStoreSql(db: Kysely<WbTables>): StoreSql {
 
 /** Prepares everything, once for a connection; the tables must be there. */
 export function prepareStoreSql(handle: UserDatabase, storeSql: StoreSql): StoreStatements {
-  const entries = Object.entries(storeSql).map(([name, sql]) => [name, new PreparedStatement(handle, sql as SqlStatement<SqlArguments, unknown>)]);
+  const entries = Object.entries(storeSql).map(([name, sql]) => [
+    name,
+    new PreparedStatement(handle, sql as SqlStatement<SqlArguments, unknown>),
+  ]);
   return Object.freeze(Object.fromEntries(entries)) as StoreStatements;
 }

@@ -81,5 +81,9 @@ export function faultyStore(store: LeaseStore, options: FaultyStoreOptions): Lea
   }
 
   const faulty = Object.fromEntries(OPERATIONS.map((operation) => [operation, (...args: readonly unknown[]) => call(operation, args)]));
-  return { ...(faulty as unknown as Omit<LeaseStore, 'capabilities' | 'close'>), capabilities: { ...store.capabilities, watch: false }, close: () => store.close() };
+  return {
+    ...(faulty as unknown as Omit<LeaseStore, 'capabilities' | 'close'>),
+    capabilities: { ...store.capabilities, watch: false },
+    close: () => store.close(),
+  };
 }

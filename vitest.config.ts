@@ -1,0 +1,33 @@
+import { defineConfig } from 'vitest/config';
+
+/** Makes every workspace package mean its source, so that tests never run against an old build. */
+const conditions = ['@wb/source', 'node', 'module', 'import', 'default'];
+const source = { resolve: { conditions }, ssr: { resolve: { conditions } } };
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './scripts/closing-line-reporter.ts'],
+    projects: [
+      {
+        ...source,
+        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'], sequence: { groupOrder: 0 } },
+      },
+      {
+        ...source,
+        test: { name: 'simulation', include: ['packages/*/simulation/**/*.test.ts'], sequence: { groupOrder: 1 }, testTimeout: 300_000 },
+      },
+      {
+        // Real processes: they need the machine for themselves, so one file at a time, after everything else.
+        ...source,
+        test: {
+          name: 'integration',
+          include: ['integration-tests/src/**/*.test.ts'],
+          sequence: { groupOrder: 2 },
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
