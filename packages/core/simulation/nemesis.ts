@@ -2,8 +2,29 @@ import type { World } from './world.js';
 
 const MEMBER_IDS = ['ada', 'bob', 'cyd', 'dan', 'ada'];
 
+const FAULTS = ['pause', 'suspend', 'crash', 'close', 'resign', 'stop', 'lead', 'jump', 'cut', 'outage', 'again'] as const;
+type Fault = (typeof FAULTS)[number];
+
 /** Breaks things, one at a time and at random, until `untilMs`. */
 export async function torment(world: World, untilMs: number): Promise<void> {
+  if (world.random.chance(0.3)) await turnover(world, untilMs);
+  else await everything(world, untilMs);
+}
+
+/**
+ * Sessions that live long and leaderships that do not: groups are led, left and led again all the time, while claims and releases arrive after their
+ * senders gave up. The traps of docs/protocol.md are here.
+ */
+async function turnover(world: World, untilMs: number): Promise<void> {
+  const { random, timings } = world;
+  Object.assign(world.weather, { lateLease: random.between(0.1, 0.5), again: random.pick([0, 0.1]) });
+  world.habits = ['steady', 'ends', 'ends', 'throws'];
+  world.longestWorkMs = timings.ttlMs / 2;
+  for (const memberId of MEMBER_IDS.slice(0, 2 + random.below(2))) world.start(memberId);
+  await strikeUntil(world, untilMs, timings.ttlMs / 8, ['resign', 'stop', 'stop', 'lead', 'lead', 'lead']);
+}
+
+async function everything(world: World, untilMs: number): Promise<void> {
   const { random, scheduler, timings, weather } = world;
   const { ttlMs } = timings;
   // Some seeds have a bad network throughout, some a good one that fails now and then.
@@ -23,13 +44,17 @@ export async function torment(world: World, untilMs: number): Promise<void> {
     if (random.chance(0.5)) node();
     else scheduler.schedule(random.between(0, ttlMs), node);
   }
-  while (scheduler.nowMs < untilMs) {
-    await scheduler.runFor(random.between(0, ttlMs), () => world.check());
-    strike(world);
+  await strikeUntil(world, untilMs, ttlMs, FAULTS);
+}
+
+async function strikeUntil(world: World, untilMs: number, longestPauseMs: number, faults: readonly Fault[]): Promise<void> {
+  while (world.scheduler.nowMs < untilMs) {
+    await world.scheduler.runFor(world.random.between(0, longestPauseMs), () => world.check());
+    strike(world, world.random.pick(faults));
   }
 }
 
-function strike(world: World): void {
+function strike(world: World, fault: Fault): void {
   const { random, scheduler, timings } = world;
   const { ttlMs, heartbeatMs } = timings;
   const alive = world.nodes.filter((node) => node.isAlive);
@@ -44,7 +69,6 @@ function strike(world: World): void {
       if (!world.isCalm) world.start(node.memberId);
     });
   };
-  const fault = random.pick(['pause', 'suspend', 'crash', 'close', 'resign', 'stop', 'lead', 'jump', 'cut', 'outage', 'again'] as const);
   world.trace(`— ${fault} ${node.name} —`);
   switch (fault) {
     case 'pause':

@@ -30,6 +30,8 @@ export interface NodeHost {
   readonly watchdogMs: number;
   /** `true`: faults have stopped, and all work behaves. */
   readonly isCalm: boolean;
+  readonly habits: readonly Habit[];
+  readonly longestWorkMs: number;
   trace(text: string): void;
   report(violation: Violation): void;
   write(context: WorkContext): void;
@@ -176,10 +178,10 @@ export class SimNode {
     for (const other of this.runs) {
       if (other.context.groupId === groupId) report(new Violation('T7', `${this.name} runs work on ${groupId} twice at once`));
     }
-    const habit: Habit = host.isCalm ? 'steady' : random.pick(['steady', 'steady', 'steady', 'ends', 'throws', 'hangs', 'deaf']);
+    const habit: Habit = host.isCalm ? 'steady' : random.pick(host.habits);
     trace.call(host, `${this.name} works on ${groupId} in term ${term} (${habit})`);
     const stepMs = timings.ttlMs / 8;
-    const enoughAtMs = scheduler.nowMs + random.between(0, 4 * timings.ttlMs);
+    const enoughAtMs = scheduler.nowMs + random.between(0, host.longestWorkMs);
     return new Promise((resolve, reject) => {
       const run: Run = {
         context,

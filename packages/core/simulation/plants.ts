@@ -10,13 +10,15 @@ import type {
 } from '../src/lease-store.js';
 import type { Machines } from '../src/machines.js';
 import type { StoreInstant } from '../src/memory/index.js';
-import type { Scheduler } from '../src/testing/index.js';
+import type { Scheduler, VirtualClock } from '../src/testing/index.js';
 import { AuditedDatabase } from './audit.js';
 import type { Plant } from './world.js';
 
 /** A fault that the simulation must find, or the checks are worth nothing. */
 export interface PlantedFault extends Plant {
   readonly title: string;
+  /** The rules that it breaks: a violation of another one does not count as caught. */
+  readonly rules: readonly string[];
 }
 
 /** Every planted fault: in the machines, in the client's handling of answers, and in the store. */
@@ -24,6 +26,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   // ——— the session ———
   {
     title: 'trust counted from the reply instead of from the sending',
+    rules: ['T2'],
     machines: (real) => ({
       ...real,
       session: (state, event, now, timings) =>
@@ -37,6 +40,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     title: 'trust without the safety margin, on clocks that run at different rates',
+    rules: ['T2'],
     machines: (real) => ({
       ...real,
       session: (state, event, now, timings) => real.session(state, event, now, { ...timings, safetyMarginMs: 0 }),
@@ -44,10 +48,12 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     title: 'a flag instead of the clock: held while the session is live',
+    rules: ['T2'],
     machines: (real) => ({ ...real, remainingTrustMs: () => Number.MAX_VALUE }),
   },
   {
     title: 'only the monotonic clock is watched, and the machine sleeps',
+    rules: ['T2'],
     machines: (real) => ({
       ...real,
       session: (state, event, now, timings) => real.session(state, event, { ...now, wallMs: Number.NEGATIVE_INFINITY }, timings),
@@ -56,6 +62,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     title: 'a heartbeat of unknown outcome is taken as a "no"',
+    rules: ['T5'],
     machines: (real) => ({
       ...real,
       session: (state, event, now, timings) =>
@@ -64,6 +71,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     title: 'heartbeats stop for good after the first fault',
+    rules: ['T9', 'F14'],
     machines: (real) => ({
       ...real,
       session: (state, event, now, timings) =>
@@ -75,6 +83,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   // ——— the group ———
   {
     title: 'the work is not told when trust is lost',
+    rules: ['T4'],
     machines: changeGroup((step) => ({
       ...step,
       effects: step.effects.filter((effect) => effect.kind !== 'abort-work' || effect.reason !== 'lost-trust'),
@@ -82,6 +91,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     title: 'a resigned lease is released before the work has settled',
+    rules: ['T7'],
     machines: changeGroup((step) => {
       const { state } = step;
       if (state.kind !== 'yielding' || state.reason !== 'resigned' || state.phase !== 'settling') return step;
@@ -93,6 +103,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     title: 'a deposed leader never contends again (F3)',
+    rules: ['T9', 'F14'],
     machines: changeGroup((step, before) =>
       before === 'yielding' && step.state.kind === 'standby' && step.state.reason === 'lost-trust'
         ? { state: { ...step.state, notBeforeMs: Number.POSITIVE_INFINITY }, effects: [] }
@@ -101,6 +112,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     title: 'the lease is kept when the work ends (F4)',
+    rules: ['T9', 'F14'],
     machines: (real) => ({
       ...real,
       group: (state, event, nowMs, policy) =>
@@ -109,6 +121,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     title: 'hung work goes unnoticed (F4)',
+    rules: ['F4'],
     machines: (real) => ({
       ...real,
       group: (state, event, nowMs, policy) => real.group(state, event, nowMs, { ...policy, watchdogMs: null }),
@@ -116,12 +129,17 @@ export const plantedFaults: readonly PlantedFault[] = [
     }),
   },
   // ——— what the client makes of answers (the traps of docs/protocol.md) ———
-  { title: 'late release: one of unknown outcome is taken as done', client: takeReleaseAsDone },
-  { title: 'late claim: the count of grants is not compared', client: (store) => countGrants(store, 'told') },
-  { title: "late claim: the store's count is adopted with the answer to another claim", client: (store) => countGrants(store, 'adopted') },
-  { title: 'late close: a session is closed while its work goes on', client: closeEarly },
+  { title: 'late release: one of unknown outcome is taken as done', rules: ['T2', 'T7'], client: takeReleaseAsDone },
+  { title: 'late claim: the count of grants is not compared', rules: ['T9', 'F14'], client: (store) => countGrants(store, 'told') },
+  {
+    title: "late claim: the store's count is adopted with the answer to another claim",
+    rules: ['T9', 'F14'],
+    client: (store) => countGrants(store, 'adopted'),
+  },
+  { title: 'late close: a session is closed while its work goes on', rules: ['T7'], client: closeEarly },
   {
     title: 'a released group is not noticed',
+    rules: ['T9', 'F14'],
     client: (store) => ({
       ...store,
       heartbeat: async (request, call) => {
@@ -135,30 +153,45 @@ export const plantedFaults: readonly PlantedFault[] = [
     }),
   },
   // ——— the store ———
-  { title: 'an expired session is revived by a heartbeat', database: (audit, retentionMs) => new Reviving(audit, retentionMs) },
-  { title: 'late open: a session id may be opened again', database: (audit, retentionMs) => new Reopening(audit, retentionMs) },
-  { title: 'a claim is granted to a dead session', database: (audit, retentionMs) => new GrantingToTheDead(audit, retentionMs) },
-  { title: 'a claim reads, then writes (F1)', server: readThenWrite },
-  { title: 'the term is not raised', database: (audit, retentionMs) => new TermKeeping(audit, retentionMs) },
-  { title: 'the term starts again after pruning', database: (audit, retentionMs) => new TermForgetting(audit, retentionMs) },
-  { title: 'a release matches the group alone', database: (audit, retentionMs) => new ReleasingAnything(audit, retentionMs) },
-  { title: 'the fence is always open', database: (audit, retentionMs) => new Fenceless(audit, retentionMs) },
+  {
+    title: 'an expired session is revived by a heartbeat',
+    rules: ['S2'],
+    database: (audit, retentionMs) => new Reviving(audit, retentionMs),
+  },
+  {
+    title: 'late open: a session id may be opened again',
+    rules: ['S2'],
+    database: (audit, retentionMs) => new Reopening(audit, retentionMs),
+  },
+  {
+    title: 'a claim is granted to a dead session',
+    rules: ['L1'],
+    database: (audit, retentionMs) => new GrantingToTheDead(audit, retentionMs),
+  },
+  { title: 'a claim reads, then writes (F1)', rules: ['T6'], server: readThenWrite },
+  { title: 'the term is not raised', rules: ['L2'], database: (audit, retentionMs) => new TermKeeping(audit, retentionMs) },
+  { title: 'the term starts again after pruning', rules: ['L2'], database: (audit, retentionMs) => new TermForgetting(audit, retentionMs) },
+  {
+    title: 'a release matches the group alone',
+    rules: ['L3'],
+    database: (audit, retentionMs) => new ReleasingAnything(audit, retentionMs),
+  },
+  { title: 'the fence is always open', rules: ['T8'], database: (audit, retentionMs) => new Fenceless(audit, retentionMs) },
 ];
 
 function changeGroup(change: (step: GroupStep, before: string) => GroupStep): (real: Machines) => Machines {
   return (real) => ({ ...real, group: (state, event, nowMs, policy) => change(real.group(state, event, nowMs, policy), state.kind) });
 }
 
-function takeReleaseAsDone(store: LeaseStore): LeaseStore {
+/** Gives up on a release sooner than the real deadline, whose end nothing can pretend away, and says that it worked. */
+function takeReleaseAsDone(store: LeaseStore, clock: VirtualClock): LeaseStore {
   return {
     ...store,
-    release: async (sessionId, leases, call) => {
-      try {
-        return await store.release(sessionId, leases, call);
-      } catch {
-        return leases.map((lease): ReleaseResult => ({ ...lease, kind: 'released' }));
-      }
-    },
+    release: (sessionId, leases, call) =>
+      new Promise((resolve, reject) => {
+        clock.schedule(20, () => resolve(leases.map((lease): ReleaseResult => ({ ...lease, kind: 'released' }))));
+        store.release(sessionId, leases, call).then(resolve, reject);
+      }),
   };
 }
 

@@ -5,7 +5,7 @@ import { memoryLeaseStore } from '../src/memory/index.js';
 import { type Fate, faultyStore, Random, Scheduler, VirtualClock } from '../src/testing/index.js';
 import { resolveTimings, type Timings } from '../src/timings.js';
 import { Audit, AuditedDatabase, Violation } from './audit.js';
-import { SimNode } from './node.js';
+import { type Habit, SimNode } from './node.js';
 
 /** A way to break the system under simulation; everything that it leaves out is real. */
 export interface Plant {
@@ -24,9 +24,11 @@ interface Weather {
   late: number;
   again: number;
   slowMs: number;
+  /** How likely a claim or a release arrives only after its sender gave up. */
+  lateLease: number;
 }
 
-const CALM: Weather = { requestLost: 0, replyLost: 0, late: 0, again: 0, slowMs: 0 };
+const CALM: Weather = { requestLost: 0, replyLost: 0, late: 0, again: 0, slowMs: 0, lateLease: 0 };
 
 /** Everything of one seed: the store, the network, the nodes, and the checks that must hold after every step. */
 export class World {
@@ -44,6 +46,9 @@ export class World {
   readonly outages: Map<string, number> = new Map();
   readonly traceLines: string[] = [];
   isCalm = false;
+  /** What work does, each as likely as the others; and the longest that it runs if it ends by itself. */
+  habits: readonly Habit[] = ['steady', 'steady', 'steady', 'ends', 'throws', 'hangs', 'deaf'];
+  longestWorkMs: number;
   /** When the last statement that was already under way will have arrived. */
   lastDeliveryMs = 0;
   violation: Violation | null = null;
@@ -62,7 +67,8 @@ export class World {
     const ttlMs = Math.round(random.between(800, 4_000));
     this.timings = resolveTimings({ ttlMs, heartbeatMs: ttlMs / random.between(4, 9), safetyMarginMs: ttlMs * random.between(0.1, 0.15) });
     this.watchdogMs = ttlMs / 2;
-    this.groupIds = Array.from({ length: 1 + random.below(3) }, (_, index) => `group-${index + 1}`);
+    this.longestWorkMs = 4 * ttlMs;
+    this.groupIds = Array.from({ length: 1 + random.below(random.pick([3, 3, 6])) }, (_, index) => `group-${index + 1}`);
     // The residual assumption of T2 is about rates: ours at most ttl / (ttl − margin) slower than the store's, at least 1.11.
     this.storeClock = new VirtualClock(this.scheduler, { rate: random.between(0.97, 1.03) });
     this.audit = new Audit({
@@ -96,7 +102,7 @@ export class World {
         const name = `${memberId}#${this.#incarnation}`;
         const store = faultyStore(this.#store, {
           scheduler: this.scheduler,
-          fate: () => this.fate(name),
+          fate: (operation) => this.fate(name, operation),
           receive: (callback) => clock.whenRunning(callback),
           onEvent: (text) => this.trace(`${name} ${text}`),
         });
@@ -113,12 +119,18 @@ export class World {
     return node;
   }
 
-  fate(name: string): Fate {
-    const { random, weather, scheduler } = this;
+  fate(name: string, operation: string): Fate {
+    const { random, weather, scheduler, timings } = this;
     const isCut = [name, '*'].some((key) => (this.outages.get(key) ?? 0) > scheduler.nowMs);
-    const ttlMs = this.timings.ttlMs;
+    const { ttlMs } = timings;
     const onceMs = random.between(0.1, 4) + random.next() * weather.slowMs;
-    const first = random.chance(weather.late) ? onceMs + random.between(0, 1.5 * ttlMs) : onceMs;
+    const isLease = operation === 'claim' || operation === 'release';
+    const first =
+      isLease && random.chance(weather.lateLease)
+        ? timings.callDeadlineMs + random.between(0, 2 * ttlMs)
+        : random.chance(weather.late)
+          ? onceMs + random.between(0, 1.5 * ttlMs)
+          : onceMs;
     const deliveries = isCut && random.chance(0.7) ? [] : random.chance(weather.requestLost) ? [] : [first];
     if (deliveries.length > 0 && random.chance(weather.again)) deliveries.push(first + random.between(0, 1.5 * ttlMs));
     for (const afterMs of deliveries) this.lastDeliveryMs = Math.max(this.lastDeliveryMs, scheduler.nowMs + afterMs);
@@ -127,7 +139,7 @@ export class World {
   }
 
   write(context: WorkContext): void {
-    for (const afterMs of this.fate('resource').deliverAfterMs) {
+    for (const afterMs of this.fate('resource', 'write').deliverAfterMs) {
       this.scheduler.schedule(afterMs, () => this.database.write(context.groupId, context.lease.sessionId, context.term));
     }
   }
