@@ -68,6 +68,7 @@ export class SimNode {
   #sessionChain: string | null = null;
   #isAsleep = false;
   #setBackAtMs = Number.NEGATIVE_INFINITY;
+  #awokeAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SimNodeOptions) {
     const { host } = options;
@@ -143,17 +144,21 @@ export class SimNode {
   resume(): void {
     if (!this.clock.isPaused) return;
     this.clock.resume();
-    this.#isAsleep = false;
     this.resumedAtMs = this.#host.scheduler.nowMs;
+    if (this.#isAsleep) this.#awokeAtMs = this.resumedAtMs;
+    this.#isAsleep = false;
     if (this.wallJumpedAtMs === Number.POSITIVE_INFINITY) this.wallJumpedAtMs = this.resumedAtMs;
   }
 
   /** Sets the wall clock. */
   jump(byMs: number): void {
-    if (byMs < 0 && this.#isAsleep) return;
-    if (byMs < 0) this.#setBackAtMs = this.#host.scheduler.nowMs;
+    const { scheduler, timings } = this.#host;
+    // The same the other way round: see `pause`.
+    const mayHide = this.#isAsleep || scheduler.nowMs - this.#awokeAtMs < 2 * timings.ttlMs;
+    if (byMs < 0 && mayHide) return;
+    if (byMs < 0) this.#setBackAtMs = scheduler.nowMs;
     this.clock.jump(byMs);
-    this.wallJumpedAtMs = Math.max(this.wallJumpedAtMs, this.#host.scheduler.nowMs);
+    this.wallJumpedAtMs = Math.max(this.wallJumpedAtMs, scheduler.nowMs);
   }
 
   /** The process dies: no timer, answer or promise of it comes any more. */

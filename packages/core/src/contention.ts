@@ -1,4 +1,4 @@
-import type { Leader, LeadResult, Lease, Work } from './coordinator-types.js';
+import type { Leader, LeadResult, Lease, Work, WorkContext } from './coordinator-types.js';
 import { initialGroup, type GroupState, type HeldLease } from './group-machine.js';
 import type { ResolvedLeadOptions } from './lead-options.js';
 import { LeadershipEndedError, type GroupReason, type YieldReason } from './reasons.js';
@@ -6,8 +6,10 @@ import { LeadershipEndedError, type GroupReason, type YieldReason } from './reas
 /** What a run needs from the coordinator. */
 export interface RunHost {
   readonly memberId: string;
-  makeLease(groupId: string, lease: HeldLease): Lease;
+  readonly lease: Lease;
   onBeat(): void;
+  /** The lease is over already, and nobody may have noticed: look at the clock. */
+  onLapsed(): void;
   onSettled(error: unknown, failed: boolean): void;
 }
 
@@ -53,37 +55,43 @@ export class Contention {
     return this.state.kind === 'yielding' && this.state.phase === 'settling' ? this.state.lease : null;
   }
 
-  /** Starts the work in a microtask of its own, and reports its end whatever it is. */
-  start(lease: HeldLease, host: RunHost): void {
-    const abort = new AbortController();
-    const run = { term: lease.term, abort };
+  /** Starts the work in a microtask of its own, if the lease is still held then (F15), and reports its end whatever it is. */
+  start({ term }: HeldLease, host: RunHost): void {
+    const run = { term, abort: new AbortController() };
     this.#run = run;
-    this.runCount += 1;
-    const work = this.#work;
+    this.#outcome = null;
     const context = {
       groupId: this.groupId,
-      term: lease.term,
+      term,
       memberId: host.memberId,
-      signal: abort.signal,
-      lease: host.makeLease(this.groupId, lease),
+      signal: run.abort.signal,
+      lease: host.lease,
       beat: (): void => {
         if (this.#run === run) host.onBeat();
       },
     };
-    Promise.resolve()
-      .then(() => work(context))
-      .then(
-        (value) => {
-          this.#run = null;
-          this.#outcome = { term: lease.term, value };
-          host.onSettled(undefined, false);
-        },
-        (error: unknown) => {
-          this.#run = null;
-          this.#outcome = { error };
-          host.onSettled(error, true);
-        },
-      );
+    void this.#runWork(context, host);
+  }
+
+  async #runWork(context: WorkContext, host: RunHost): Promise<void> {
+    // Ten thousand groups may have been granted at once, and the works of the others may have kept the process busy until now.
+    await Promise.resolve();
+    if (!context.lease.isHeld()) {
+      host.onLapsed();
+      this.#run = null;
+      host.onSettled(undefined, false);
+      return;
+    }
+    this.runCount += 1;
+    let failure: { readonly error: unknown } | null = null;
+    try {
+      this.#outcome = { term: context.term, value: await this.#work(context) };
+    } catch (error) {
+      failure = { error };
+      this.#outcome = failure;
+    }
+    this.#run = null;
+    host.onSettled(failure?.error, failure !== null);
   }
 
   /** Tells the work to stop. */

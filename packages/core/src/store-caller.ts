@@ -33,32 +33,22 @@ export class StoreCaller {
     const onScopeEnd = (): void => abort.abort(scope?.reason);
     scope?.addEventListener('abort', onScopeEnd);
     this.#aborts.add(abort);
+    const timer = this.#clock.schedule(deadlineMs, () => {
+      abort.abort(new StoreError('STORE_TIMEOUT', `\`${operation}\` had no answer within ${deadlineMs} ms`, { isRetryable: true }));
+    });
     try {
       const result = await new Promise<T>((resolve, reject) => {
-        const timer = this.#clock.schedule(deadlineMs, () => {
-          abort.abort(new StoreError('STORE_TIMEOUT', `\`${operation}\` had no answer within ${deadlineMs} ms`, { isRetryable: true }));
-        });
-        abort.signal.addEventListener('abort', () => {
-          timer.cancel();
-          reject(toStoreError(operation, abort.signal.reason));
-        });
-        send(abort.signal).then(
-          (value) => {
-            timer.cancel();
-            resolve(value);
-          },
-          (error: unknown) => {
-            timer.cancel();
-            reject(toStoreError(operation, error));
-          },
-        );
+        abort.signal.addEventListener('abort', () => reject(abort.signal.reason));
+        send(abort.signal).then(resolve, reject);
       });
       this.#wentWell(operation);
       return result;
     } catch (error) {
-      if (scope?.aborted !== true) this.#failed(operation, toStoreError(operation, error));
-      throw error;
+      const fault = toStoreError(operation, error);
+      if (scope?.aborted !== true) this.#failed(operation, fault);
+      throw fault;
     } finally {
+      timer.cancel();
       this.#aborts.delete(abort);
       scope?.removeEventListener('abort', onScopeEnd);
     }
