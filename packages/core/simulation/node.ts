@@ -175,16 +175,17 @@ export class SimNode {
   }
 
   #work(context: WorkContext): Promise<void> {
-    const { scheduler, random, timings, trace, report } = this.#host;
     const host = this.#host;
+    const { scheduler, random, timings } = host;
     const { groupId, term, signal, lease } = context;
     this.#runCounts.set(groupId, this.startedCount(groupId) + 1);
-    if (!lease.isHeld()) report(new Violation('T10', `${this.name} began work on ${groupId} in term ${term} without holding the lease`));
+    if (!lease.isHeld())
+      host.report(new Violation('T10', `${this.name} began work on ${groupId} in term ${term} without holding the lease`));
     for (const other of this.runs) {
-      if (other.context.groupId === groupId) report(new Violation('T7', `${this.name} runs work on ${groupId} twice at once`));
+      if (other.context.groupId === groupId) host.report(new Violation('T7', `${this.name} runs work on ${groupId} twice at once`));
     }
     const habit: Habit = host.isCalm ? 'steady' : random.pick(host.habits);
-    trace.call(host, `${this.name} works on ${groupId} in term ${term} (${habit})`);
+    host.trace(`${this.name} works on ${groupId} in term ${term} (${habit})`);
     const stepMs = timings.ttlMs / 8;
     const enoughAtMs = scheduler.nowMs + random.between(0, host.longestWorkMs);
     return new Promise((resolve, reject) => {
@@ -199,7 +200,7 @@ export class SimNode {
           if (run.isSettled || !this.isAlive) return;
           run.isSettled = true;
           this.runs.delete(run);
-          trace.call(host, `${this.name} work on ${groupId} in term ${term} settles (${how})`);
+          host.trace(`${this.name} work on ${groupId} in term ${term} settles (${how})`);
           if (how === 'return') resolve();
           else reject(new Error('the work failed'));
         },

@@ -168,6 +168,11 @@ export const plantedFaults: readonly PlantedFault[] = [
     rules: ['L1'],
     database: (audit, retentionMs) => new GrantingToTheDead(audit, retentionMs),
   },
+  {
+    title: 'close against claim: a claim that comes after its session was closed is granted',
+    rules: ['L1'],
+    database: (audit, retentionMs) => new GrantingToTheClosed(audit, retentionMs),
+  },
   { title: 'a claim reads, then writes (F1)', rules: ['T6'], server: readThenWrite },
   { title: 'the term is not raised', rules: ['L2'], database: (audit, retentionMs) => new TermKeeping(audit, retentionMs) },
   { title: 'the term starts again after pruning', rules: ['L2'], database: (audit, retentionMs) => new TermForgetting(audit, retentionMs) },
@@ -253,6 +258,17 @@ class GrantingToTheDead extends AuditedDatabase {
     session.expiresAt = (nowMs + 1) as StoreInstant;
     const results = super.claim(sessionId, groupIds, nowMs);
     session.expiresAt = expiresAt;
+    return results;
+  }
+}
+
+class GrantingToTheClosed extends AuditedDatabase {
+  override claim(sessionId: string, groupIds: readonly string[], nowMs: StoreInstant): readonly ClaimResult[] {
+    const session = this.sessions.get(sessionId);
+    if (!session?.isClosed) return super.claim(sessionId, groupIds, nowMs);
+    session.isClosed = false;
+    const results = super.claim(sessionId, groupIds, nowMs);
+    session.isClosed = true;
     return results;
   }
 }

@@ -19,11 +19,11 @@ export class HintWatch {
 
   /** Starts, unless it runs already. */
   async start(): Promise<void> {
-    const { watch } = this.#store;
-    if (this.#watch !== null || this.#isClosed || watch === undefined) return;
+    const store = this.#store;
+    if (this.#watch !== null || this.#isClosed || store.watch === undefined) return;
     this.#watch = 'starting';
     try {
-      const started = await this.#caller.call('watch', this.#deadlineMs, (signal) => watch.call(this.#store, this.#onHint, { signal }));
+      const started = await this.#caller.call('watch', this.#deadlineMs, (signal) => store.watch!(this.#onHint, { signal }));
       this.#watch = started;
       if (this.#isClosed) await started[Symbol.asyncDispose]();
     } catch {
