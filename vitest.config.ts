@@ -14,6 +14,15 @@ export default defineConfig({
       },
       {
         ...source,
+        test: {
+          name: 'conformance',
+          include: ['packages/conformance/mutants/**/*.test.ts'],
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+        },
+      },
+      {
+        ...source,
         test: { name: 'simulation', include: ['packages/*/simulation/**/*.test.ts'], sequence: { groupOrder: 1 }, testTimeout: 300_000 },
       },
       {
