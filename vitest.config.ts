@@ -10,15 +10,10 @@ export default defineConfig({
     projects: [
       {
         ...source,
-        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'examples/*/src/**/*.test.ts'], sequence: { groupOrder: 0 } },
-      },
-      {
-        ...source,
         test: {
-          name: 'conformance',
-          include: ['packages/conformance/mutants/**/*.test.ts'],
-          sequence: { groupOrder: 1 },
-          testTimeout: 120_000,
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'examples/*/src/**/*.test.ts'],
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -26,12 +21,21 @@ export default defineConfig({
         test: { name: 'simulation', include: ['packages/*/simulation/**/*.test.ts'], sequence: { groupOrder: 1 }, testTimeout: 300_000 },
       },
       {
-        // Real processes: they need the machine for themselves, so one file at a time, after everything else.
         ...source,
+        test: {
+          // Real time, so not beside the simulation, which takes all of it.
+          name: 'conformance',
+          include: ['packages/conformance/tests/**/*.test.ts'],
+          sequence: { groupOrder: 2 },
+          testTimeout: 120_000,
+        },
+      },
+      {
+        // Real processes, of the built packages: they need the machine for themselves, so one file at a time, after everything else.
         test: {
           name: 'integration',
           include: ['integration-tests/src/**/*.test.ts'],
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -1,7 +1,7 @@
 import type { LeaseStore } from '@wb/core';
 import { MemoryDatabase, memoryLeaseStore, type StoreInstant } from '@wb/core/memory';
 import { systemClock } from '@wb/core';
-import type { ConformanceTarget } from '../src/index.js';
+import type { ConformanceTarget } from '../../src/index.js';
 
 /** How long dead sessions are kept in these tests, in ms. */
 export const RETENTION_MS = 150;

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { runLeaseStoreConformance } from '../src/index.js';
-import { clientMutants } from './client-mutants.js';
-import { databaseMutants } from './database-mutants.js';
-import { mutantTarget } from './mutant.js';
+import { clientMutants } from './mutants/client-mutants.js';
+import { databaseMutants } from './mutants/database-mutants.js';
+import { mutantTarget } from './mutants/mutant.js';
 
 const mutants = [...databaseMutants, ...clientMutants];
 

@@ -1,0 +1,19 @@
+/** The memory store as a target: `wb-conformance targets/memory.js`. */
+import { MemoryDatabase, memoryLeaseStore } from '@wb/core/memory';
+
+const RETENTION_MS = 150;
+const databases = new Map();
+
+/** @type {import('@wb/conformance').ConformanceTarget} */
+export default {
+  name: 'memory',
+  sessionRetentionMs: RETENTION_MS,
+  open(namespace) {
+    const database = databases.get(namespace) ?? new MemoryDatabase(RETENTION_MS);
+    databases.set(namespace, database);
+    return memoryLeaseStore({ database });
+  },
+  drop(namespace) {
+    databases.delete(namespace);
+  },
+};
