@@ -5,7 +5,7 @@ import type { Fleet } from './fleet.js';
 import { freezeOutsideTransaction } from './freeze.js';
 import { nowMs } from './machine-time.js';
 import { countSettlements } from './orders-database.js';
-import { EXPIRY_LIMIT_MS, MEMBER_IDS, ORDERS_PER_EVENT, RESIGN_LIMIT_MS } from './settings.js';
+import { EXPIRY_LIMIT_MS, HEARTBEAT_MS, MEMBER_IDS, ORDERS_PER_EVENT, ORDERS_PER_SECOND, RESIGN_LIMIT_MS } from './settings.js';
 import type { Leadership, TakeoverLog } from './takeover-log.js';
 import type { Timeline } from './timeline.js';
 import type { PlayResult } from './verdict.js';
@@ -29,11 +29,11 @@ export async function play(stage: Stage): Promise<PlayResult> {
   await nextLeader(stage, 0);
   await Promise.all(MEMBER_IDS.filter((memberId) => memberId !== log.current.memberId).map((memberId) => standsBy(stage, memberId, 0)));
 
-  await settled(stage, ORDERS_PER_EVENT);
+  await settled(stage, ordersBeforeEvent());
   await crash(stage);
-  await settled(stage, ORDERS_PER_EVENT);
+  await settled(stage, ordersBeforeEvent());
   const { thawed, lateWrite } = await freezeAndThaw(stage);
-  await settled(stage, ORDERS_PER_EVENT);
+  await settled(stage, ordersBeforeEvent());
   await resign(stage);
 
   // Only now, and not at the start: whoever led at full speed would be done before the first event.
@@ -41,6 +41,11 @@ export async function play(stage: Stage): Promise<PlayResult> {
   fleet.tellAll({ kind: 'full-speed' });
   const lastId = await fleet.until('the last order', 0, ({ memberId, message }) => (message.kind === 'drained' ? memberId : undefined));
   return { takeovers: log.takeovers, thawed, lateWrite, ends: await fleet.dismiss(lastId) };
+}
+
+/** A different moment between two heartbeats each time: a takeover takes longest just after one. */
+function ordersBeforeEvent(): number {
+  return Math.round(ORDERS_PER_EVENT + (Math.random() * ORDERS_PER_SECOND * HEARTBEAT_MS) / 1_000);
 }
 
 async function crash(stage: Stage): Promise<void> {

@@ -8,8 +8,8 @@ export const ORDER_COUNT = 10_000;
 /** The leader's pace, so that orders are left at all three events. */
 export const ORDERS_PER_SECOND = 500;
 
-/** How many orders a leader settles before something happens to it. Three times this is well below {@link ORDER_COUNT}. */
-export const ORDERS_PER_EVENT = 2_200;
+/** How many orders a leader settles at least before something happens to it. Three times this is well below {@link ORDER_COUNT}. */
+export const ORDERS_PER_EVENT = 2_100;
 
 export const TTL_MS = 2_000;
 export const HEARTBEAT_MS = 400;
