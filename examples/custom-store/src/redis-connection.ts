@@ -1,6 +1,7 @@
 import { StoreError } from '@wb/core';
 import { createClient, type RedisClientType } from 'redis';
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { toStoreError } from './redis-errors.js';
 import { redisScripts, type ScriptName } from './redis-scripts.js';
 
@@ -19,6 +20,8 @@ export class RedisConnection {
 
   constructor(url: string) {
     this.#url = url;
+    // One for each call that is under way.
+    setMaxListeners(0, this.#end.signal);
   }
 
   /** Runs a script with a prefix for its keys. */
