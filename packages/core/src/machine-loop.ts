@@ -16,6 +16,7 @@ export class MachineLoop {
   readonly #queue: (() => void)[] = [];
   readonly #delayed = new Set<Timer>();
   #isDraining = false;
+  #isStopped = false;
   #timer: { readonly atMs: number; readonly timer: Timer } | null = null;
 
   constructor(clock: Clock, due: Due) {
@@ -41,6 +42,7 @@ export class MachineLoop {
 
   /** Handles `event` in `delayMs`, unless the loop is stopped before. */
   later(delayMs: number, event: () => void): void {
+    if (this.#isStopped) return;
     const timer = this.#clock.schedule(delayMs, () => {
       this.#delayed.delete(timer);
       this.enter(event);
@@ -48,8 +50,9 @@ export class MachineLoop {
     this.#delayed.add(timer);
   }
 
-  /** Takes all timers back. An event that comes later sets them anew. */
+  /** Takes all timers back, for good: an event that comes later (the end of a call that was under way) is handled and sets none. */
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.timer.cancel();
     this.#timer = null;
     for (const timer of this.#delayed) timer.cancel();
@@ -57,6 +60,7 @@ export class MachineLoop {
   }
 
   #arm(): void {
+    if (this.#isStopped) return;
     const nowMs = this.#clock.now().monotonicMs;
     const atMs = this.#due.nextDueMs(nowMs);
     // A timer that comes too early does no harm; setting one anew for every event would.
