@@ -34,7 +34,7 @@ export default defineConfig({
         // Real processes, of the built packages: they need the machine for themselves, so one file at a time, after everything else.
         test: {
           name: 'integration',
-          include: ['integration-tests/src/**/*.test.ts'],
+          include: ['integration-tests/src/**/*.test.ts', 'examples/*/tests/**/*.test.ts'],
           sequence: { groupOrder: 3 },
           fileParallelism: false,
           testTimeout: 120_000,

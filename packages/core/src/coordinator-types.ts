@@ -38,7 +38,10 @@ export interface Lease {
   readonly groupId: string;
   readonly term: number;
   readonly sessionId: string;
-  /** Exact at any moment, also right after the event loop was blocked: it reads the clocks and not a flag (T4). Once `false`, for ever `false`. */
+  /**
+   * Exact at any moment, also right after the event loop was blocked: it reads the clocks and not a flag (T4). Once `false`, for ever `false`. It stays `true`
+   * while aborted work settles and nothing is lost yet (a resignation, a stop): watch `signal`, too.
+   */
   isHeld(): boolean;
   /** How long the lease is surely held without another heartbeat, in ms; 0 when it is not held. */
   remainingMs(): number;

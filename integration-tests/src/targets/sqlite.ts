@@ -1,0 +1,24 @@
+import type { ConformanceTarget } from '@wb/conformance';
+import { sqliteLeaseStore } from '@wb/sqlite';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** The folder of the database files; the processes that a case starts inherit it. */
+const directory = (process.env['WB_TEST_SQLITE_DIRECTORY'] ??= mkdtempSync(join(tmpdir(), 'wb-sqlite-')));
+const sessionRetentionMs = 150;
+
+/** A file for each namespace, as a target of the conformance suite. */
+const target: ConformanceTarget = {
+  name: 'sqlite',
+  // The built one, also when a test imports this file's source.
+  module: new URL('../../dist/targets/sqlite.js', import.meta.url).href,
+  sessionRetentionMs,
+  open: (namespace) => sqliteLeaseStore({ filename: join(directory, `${namespace}.db`), sessionRetentionMs }),
+  drop: async (namespace) => {
+    for (const end of ['', '-wal', '-shm']) await rm(join(directory, `${namespace}.db${end}`), { force: true });
+  },
+};
+
+export default target;
