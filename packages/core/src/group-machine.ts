@@ -151,7 +151,11 @@ function fromStandby(state: Standby, event: GroupEvent, nowMs: number): GroupSte
       return claimIfDue(state, nowMs, state.reason);
     case 'session-live':
       // What was known of the holder came with the session that is gone.
-      return claimIfDue({ ...state, sessionId: event.sessionId, holderId: null }, nowMs, state.reason === 'started' ? 'started' : 'rejoined');
+      return claimIfDue(
+        { ...state, sessionId: event.sessionId, holderId: null },
+        nowMs,
+        state.reason === 'started' ? 'started' : 'rejoined',
+      );
     case 'session-lost':
       return stay({ ...state, sessionId: null });
     case 'holder-seen':
