@@ -55,7 +55,7 @@ export class Contention {
     return this.state.kind === 'yielding' && this.state.phase === 'settling' ? this.state.lease : null;
   }
 
-  /** Starts the work in a microtask of its own, if the lease is still held then (F15), and reports its end whatever it is. */
+  /** Starts the work in a microtask of its own, if it is still to lead and the lease is held then (F15), and reports its end whatever it is. */
   start({ term }: HeldLease, host: RunHost): void {
     const run = { term, abort: new AbortController() };
     this.#run = run;
@@ -76,7 +76,7 @@ export class Contention {
   async #runWork(context: WorkContext, host: RunHost): Promise<void> {
     // Ten thousand groups may have been granted at once, and the works of the others may have kept the process busy until now.
     await Promise.resolve();
-    if (!context.lease.isHeld()) {
+    if (context.signal.aborted || !context.lease.isHeld()) {
       host.onLapsed();
       this.#run = null;
       host.onSettled(undefined, false);
