@@ -65,7 +65,7 @@ describe('leading a group', () => {
     expect(context.term).toBe(3);
     expect(context.lease.sessionId).not.toBe(firstRun.context.lease.sessionId);
     expect(a.history('jobs')).toEqual([
-      'standby→claiming (rejoined)',
+      'standby→claiming (started)',
       'claiming→leading (elected)',
       'leading→yielding (lost-trust)',
       'yielding→standby (lost-trust)',
@@ -207,6 +207,18 @@ describe('leading a group', () => {
 });
 
 describe('the signal given to lead', () => {
+  it('F15: work is not begun when it aborts between the grant and the start', async () => {
+    const rig = new CoordinatorRig();
+    const abort = new AbortController();
+    const node = rig.start('a');
+    node.coordinator.on('group', (event) => {
+      if (event.to === 'leading') abort.abort();
+    });
+    expect(await rig.settle(node.lead('jobs', { signal: abort.signal }), TTL_MS)).toEqual({ reason: 'stopped' });
+    expect(node.work('jobs').runs).toEqual([]);
+    expect(rig.database.leases.get('jobs')).toEqual({ term: 1, holderId: null });
+  });
+
   it('resolves at once when it has aborted before, without touching the store', async () => {
     const rig = new CoordinatorRig();
     const node = rig.start('a');
