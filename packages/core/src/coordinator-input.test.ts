@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { CoordinatorRig, TTL_MS } from '../test-support/coordinator-rig.js';
+import { optionErrorOf } from '../test-support/option-error.js';
 import { createCoordinator } from './coordinator.js';
 import type { CoordinatorOptions, LeadOptions } from './coordinator-types.js';
-import { WbOptionError } from './errors.js';
 import type { LeaseStore } from './lease-store.js';
 import { memoryLeaseStore } from './memory/index.js';
 
@@ -22,16 +22,6 @@ function untouchable(): { readonly store: LeaseStore; readonly touched: string[]
   return { store, touched };
 }
 
-function errorOf(run: () => unknown): WbOptionError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof WbOptionError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
-}
-
 describe('the options of createCoordinator', () => {
   it.each<[string, Partial<CoordinatorOptions>, string, string]>([
     [
@@ -49,7 +39,7 @@ describe('the options of createCoordinator', () => {
       'T2: a call deadline that two lost calls would not survive',
       { ttlMs: 1_000, callDeadlineMs: 500 },
       'callDeadlineMs',
-      'survives two lost calls',
+      'two calls may be lost in a row',
     ],
     ['F7: an empty memberId', { memberId: '' }, 'memberId', '`memberId` ("") has 0 characters; it must have 1 to 255'],
     ['F7: an over-long memberId', { memberId: 'x'.repeat(256) }, 'memberId', 'has 256 characters'],
@@ -59,7 +49,7 @@ describe('the options of createCoordinator', () => {
     ['a `migrate` that is no boolean', { migrate: 'yes' as unknown as boolean }, 'migrate', '`migrate` (yes) must be a boolean'],
   ])('%s is refused before the store is touched', (_, wrong, field, message) => {
     const { store, touched } = untouchable();
-    const error = errorOf(() => createCoordinator({ store, memberId: 'a', ...wrong }));
+    const error = optionErrorOf(() => createCoordinator({ store, memberId: 'a', ...wrong }));
     expect(error.field).toBe(field);
     expect(error.message).toContain(message);
     expect(error.isRetryable).toBe(false);
@@ -70,14 +60,14 @@ describe('the options of createCoordinator', () => {
       madeCount += 1;
       return store;
     };
-    errorOf(() => createCoordinator({ store: make, memberId: 'a', ...wrong }));
+    optionErrorOf(() => createCoordinator({ store: make, memberId: 'a', ...wrong }));
     expect(madeCount).toBe(0);
   });
 
   it.each([undefined, null, {}, 'postgres://localhost', () => undefined, { heartbeat: () => undefined }])(
     'a store that is none is refused: %s',
     (store) => {
-      expect(errorOf(() => createCoordinator({ store: store as unknown as LeaseStore, memberId: 'a' }))).toMatchObject({
+      expect(optionErrorOf(() => createCoordinator({ store: store as unknown as LeaseStore, memberId: 'a' }))).toMatchObject({
         code: 'INVALID_OPTION',
         field: 'store',
       });
@@ -135,7 +125,7 @@ describe('the input of lead', () => {
 
   it('F7: a bad name of a group to observe is refused', () => {
     const { coordinator, timers } = new CoordinatorRig().start('a');
-    expect(errorOf(() => coordinator.observe('a\u0000b'))).toMatchObject({ code: 'INVALID_NAME', field: 'groupId' });
+    expect(optionErrorOf(() => coordinator.observe('a\u0000b'))).toMatchObject({ code: 'INVALID_NAME', field: 'groupId' });
     expect(timers.setCount).toBe(0);
   });
 });

@@ -134,8 +134,7 @@ describe('a leader that is cut off from the store', () => {
   it('T2: survives two lost calls in a row, whatever they were lost to', async () => {
     for (const loss of [REQUEST_LOST, REPLY_LOST]) {
       const rig = new CoordinatorRig();
-      // The third call needs some time, too.
-      const [a, run] = await leader(rig, { callDeadlineMs: 340 });
+      const [a, run] = await leader(rig);
       await rig.runFor(TTL_MS);
       let lostCount = 0;
       a.fate = (operation) => {

@@ -8,11 +8,11 @@ import { CountingClock } from './counting-clock.js';
 import { type RecordedCall, recordingStore } from './recording-store.js';
 import { ScriptedWork } from './scripted-work.js';
 
-/** The timings of the rig's coordinators. Trust ends 900 ms after the last acknowledged heartbeat was sent; calls have 350 ms. */
+/** The timings of the rig's coordinators. Trust ends 900 ms after the last acknowledged heartbeat was sent; a call has 230 ms. */
 export const TTL_MS = 1_000;
 export const HEARTBEAT_MS = 200;
 export const MARGIN_MS = 100;
-export const CALL_DEADLINE_MS = 350;
+export const CALL_DEADLINE_MS = 230;
 export const TRUST_MS: number = TTL_MS - MARGIN_MS;
 
 /** One way of every message, in ms. */
@@ -116,6 +116,7 @@ export class RigNode {
       ttlMs: TTL_MS,
       heartbeatMs: HEARTBEAT_MS,
       safetyMarginMs: MARGIN_MS,
+      callDeadlineMs: CALL_DEADLINE_MS,
       ...options,
       store: ownsStore === true ? () => recorded : recorded,
       memberId,
