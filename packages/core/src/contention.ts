@@ -25,6 +25,8 @@ export class Contention {
   /** Who leads as far as is known, when it is not this member. */
   leader: Leader | null = null;
   runCount = 0;
+  /** What the work threw while it was settling: told with the next event. */
+  settlingError: unknown;
   /** Those who wait for a hand-over. */
   readonly resignations: ((released: boolean) => void)[] = [];
 
@@ -49,10 +51,11 @@ export class Contention {
     );
   }
 
-  /** The own lease, while the store may have it as ours. */
+  /** The own lease, while it may be trusted: until it is released, or the store has said that it is not ours. */
   get lease(): HeldLease | null {
-    if (this.state.kind === 'leading') return this.state.lease;
-    return this.state.kind === 'yielding' && this.state.phase === 'settling' ? this.state.lease : null;
+    const { state } = this;
+    if (state.kind === 'leading') return state.lease;
+    return state.kind === 'yielding' && state.phase === 'settling' && state.reason !== 'lost-lease' ? state.lease : null;
   }
 
   /** Starts the work in a microtask of its own, if it is still to lead and the lease is held then (F15), and reports its end whatever it is. */

@@ -7,6 +7,7 @@ import type { ResolvedLeadOptions } from './lead-options.js';
 import { LeaseLane } from './lease-lane.js';
 import type { HeartbeatResult, LeaseHint } from './lease-store.js';
 import { MachineLoop } from './machine-loop.js';
+import { Migration } from './migration.js';
 import { ObserverHub } from './observer-hub.js';
 import { SessionShell, type HeartbeatQuestion, type SessionParts } from './session-shell.js';
 import { StoreCaller } from './store-caller.js';
@@ -18,7 +19,7 @@ const MAX_RANK = 16;
 const HINT_PAUSE_MS = 10;
 
 /** What the shell is made of; everything that touches the world comes in here. */
-export type ShellParts = SessionParts & GroupParts;
+export type ShellParts = SessionParts & GroupParts & { readonly migrate: boolean };
 
 /**
  * The shell around the machines: joins the session, the groups, the lane of lease calls and the observers. It decides nothing that the
@@ -28,6 +29,7 @@ export class CoordinatorShell {
   readonly events: EventStream = new EventStream();
   readonly #parts: ShellParts;
   readonly #caller: StoreCaller;
+  readonly #migration: Migration;
   readonly #loop: MachineLoop;
   readonly #session: SessionShell;
   readonly #lane: LeaseLane;
@@ -46,7 +48,8 @@ export class CoordinatorShell {
       runDue: (nowMs) => this.#session.runDue(nowMs) || this.#groups.runDue(nowMs, this.#expiryDelayMs),
       nextDueMs: (nowMs) => Math.min(this.#session.nextDueMs(nowMs), this.#groups.nextDueMs(this.#expiryDelayMs)),
     });
-    this.#session = new SessionShell(parts, this.#caller, this.events, this.#loop, {
+    this.#migration = new Migration(store, this.#caller, parts.migrate);
+    this.#session = new SessionShell(parts, this.#caller, this.#migration, this.events, this.#loop, {
       heartbeatQuestion: () => ({ holders: this.#groups.standbys.holderIds, mark: this.#lane.mark() }),
       onLive: (sessionId) => {
         this.#lane.start(sessionId);
@@ -66,7 +69,7 @@ export class CoordinatorShell {
       onHeld: (...answer) => this.#groups.onHeld(...answer),
     });
     this.#groups = new GroupShell(parts, this.#session, this.#lane, this.events, this.#loop);
-    this.#observers = new ObserverHub(store, this.#caller, clock, timings);
+    this.#observers = new ObserverHub(store, this.#caller, this.#migration, clock, timings);
     this.#hints = new HintWatch(store, this.#caller, timings.callDeadlineMs, (hint) => this.#loop.enter(() => this.#hinted(hint)));
   }
 
@@ -96,9 +99,10 @@ export class CoordinatorShell {
     return this.#groups.resign(groupId);
   }
 
-  call<T>(operation: string, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async call<T>(operation: string, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.#assertOpen(`call \`${operation}\``);
-    return this.#caller.call(operation, this.#parts.timings.callDeadlineMs, send);
+    await this.#migration.ensure(this.#parts.timings.callDeadlineMs);
+    return await this.#caller.call(operation, this.#parts.timings.callDeadlineMs, send);
   }
 
   observe(groupId: string): Observer {

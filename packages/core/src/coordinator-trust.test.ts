@@ -215,6 +215,35 @@ describe('what the store says', () => {
     ]);
   });
 
+  it('T4: once `isHeld()` has said no, it never says yes again, though the wall clock was only set forward and back', async () => {
+    const rig = new CoordinatorRig();
+    const [a, run] = await leader(rig);
+    a.clock.jump(TTL_MS);
+    expect(run.context.lease.isHeld()).toBe(false);
+    a.clock.jump(-TTL_MS);
+    expect(run.context.lease.isHeld()).toBe(false);
+    expect(run.context.lease.remainingMs()).toBe(0);
+    await rig.until('the signal aborts', () => run.context.signal.aborted, HEARTBEAT_MS + 1);
+    expect(run.context.signal.reason).toMatchObject({ reason: 'lost-trust' });
+    await rig.until('it leads again', () => a.isLeading('jobs'), 2 * TTL_MS);
+    expect(a.work('jobs').run.context.lease.isHeld()).toBe(true);
+    expect(run.context.lease.isHeld()).toBe(false);
+  });
+
+  it('T4: a lease that the store no longer has is not held while its work settles', async () => {
+    const rig = new CoordinatorRig();
+    const a = rig.start('a');
+    void a.lead('jobs', {}, true);
+    await rig.until('it leads', () => a.isLeading('jobs'));
+    const { run } = a.work('jobs');
+    rig.database.release(run.context.lease.sessionId, [{ groupId: 'jobs', term: 1 }], rig.storeNow);
+    rig.database.claim(run.context.lease.sessionId, ['unheard-of'], rig.storeNow);
+    await rig.until('the signal aborts', () => run.context.signal.aborted, HEARTBEAT_MS + 10);
+    expect(run.isSettled).toBe(false);
+    expect(run.context.lease.isHeld()).toBe(false);
+    await expect(run.context.lease.ensure(1)).rejects.toMatchObject({ code: 'LEASE_NOT_HELD' });
+  });
+
   it('a lease that the store no longer has is given up, and one that it granted unheard goes back (the trap of the late claim)', async () => {
     const rig = new CoordinatorRig();
     const [a, run] = await leader(rig);

@@ -14,7 +14,7 @@ export interface CoordinatorOptions extends TimingOptions {
   readonly memberId: string;
   /** Small facts for `members()`: host, version, … At most 4,096 bytes as JSON. Default: none. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Whether to call the store's `migrate()` before the first session, with retries (F17, F20). Default: `true`. */
+  /** Whether to call the store's `migrate()` before anything else is asked of it, with retries (F17, F20). Default: `true`. */
   readonly migrate?: boolean;
   /** Local time. Default: the clocks of this machine. Give another only in tests. */
   readonly clock?: Clock;
@@ -59,7 +59,7 @@ export interface Lease {
 /** The work of a leader. Whatever it returns or throws ends the leadership at once (F4); {@link LeadOptions} says what follows. */
 export type Work<T> = (context: WorkContext) => T | PromiseLike<T>;
 
-/** How long to wait before contending again, in ms: `minMs · factor^n`, at most `maxMs`, after `n` failures in a row. */
+/** How long to wait before contending again, in ms: `minMs · factor^(n − 1)`, at most `maxMs`, after `n` failures in a row. */
 export interface BackOffOptions {
   /** Default: 100. Range: 0 and more. */
   readonly minMs?: number;
@@ -160,10 +160,13 @@ export interface Coordinator extends AsyncDisposable {
    */
   resign(groupId: string): Promise<boolean>;
 
-  /** The live sessions of the store, the oldest first. One store call. @throws {@link StoreError} */
+  /** The live sessions of the store, the oldest first. One store call. @throws {@link StoreError}; {@link WbError} `COORDINATOR_CLOSED`. */
   members(): Promise<readonly MemberView[]>;
 
-  /** Watches who leads a group. One store call per `heartbeatMs` for all observed groups together; hints make it faster. */
+  /**
+   * Watches who leads a group. One store call per `heartbeatMs` for all observed groups together; hints make it faster.
+   * @throws {@link WbOptionError} `INVALID_NAME`; {@link WbError} `COORDINATOR_CLOSED`. Faults of the store are events.
+   */
   observe(groupId: string): Observer;
 
   /** What this coordinator knows now. No store call. */

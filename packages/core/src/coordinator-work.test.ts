@@ -145,7 +145,7 @@ describe('work that throws', () => {
     await rig.until('a leads again', () => a.isLeading('jobs'), TTL_MS);
     expect(a.work('jobs').runs.length).toBe(2);
     const settled = a.events.find((event) => event.kind === 'group' && event.from === 'yielding');
-    expect(settled).toMatchObject({ reason: 'resigned' });
+    expect(settled).toMatchObject({ reason: 'resigned', error });
   });
 });
 

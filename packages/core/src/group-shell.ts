@@ -221,7 +221,8 @@ export class GroupShell implements LeaseLaneHandlers {
     const before = contention.state;
     const { state, effects } = machines.group(before, event, clock.now().monotonicMs, contention.options);
     contention.state = state;
-    if (state.kind !== before.kind) this.#emit(contention.groupId, before, state, error);
+    if (state.kind !== before.kind) this.#emit(contention, before, error);
+    else if (error !== undefined) contention.settlingError = error;
     if (state.kind === 'leading' || state.kind === 'closed') {
       this.standbys.untrack(contention.groupId);
       contention.leader = null;
@@ -283,7 +284,10 @@ export class GroupShell implements LeaseLaneHandlers {
     });
   }
 
-  #emit(groupId: string, before: GroupState, state: GroupState, error: unknown): void {
+  #emit(contention: Contention, before: GroupState, thrown: unknown): void {
+    const { groupId, state } = contention;
+    const error = thrown ?? contention.settlingError;
+    contention.settlingError = undefined;
     const lease = 'lease' in state ? state.lease : 'lease' in before ? before.lease : null;
     this.#events.emit({
       kind: 'group',

@@ -2,6 +2,7 @@ import type { Clock, Timer } from './clock.js';
 import type { Observation, Observer } from './coordinator-types.js';
 import { BufferedIterator } from './event-stream.js';
 import type { LeaseStore, LeaseView } from './lease-store.js';
+import type { Migration } from './migration.js';
 import type { StoreCaller } from './store-caller.js';
 import type { Timings } from './timings.js';
 
@@ -9,15 +10,19 @@ import type { Timings } from './timings.js';
 export class ObserverHub {
   readonly #store: LeaseStore;
   readonly #caller: StoreCaller;
+  readonly #migration: Migration;
   readonly #clock: Clock;
   readonly #timings: Timings;
   readonly #observers = new Set<GroupObserver>();
   #timer: Timer | null = null;
   #isReading = false;
+  /** Another look was asked for while one was under way. */
+  #isReadWanted = false;
 
-  constructor(store: LeaseStore, caller: StoreCaller, clock: Clock, timings: Timings) {
+  constructor(store: LeaseStore, caller: StoreCaller, migration: Migration, clock: Clock, timings: Timings) {
     this.#store = store;
     this.#caller = caller;
+    this.#migration = migration;
     this.#clock = clock;
     this.#timings = timings;
   }
@@ -43,32 +48,32 @@ export class ObserverHub {
 
   #schedule(delayMs: number | null): void {
     this.#timer?.cancel();
-    this.#timer = delayMs === null ? null : this.#clock.schedule(delayMs, () => this.#read());
+    this.#timer = delayMs === null ? null : this.#clock.schedule(delayMs, () => void this.#read());
   }
 
-  #read(): void {
+  async #read(): Promise<void> {
     this.#timer = null;
-    if (this.#isReading) return;
+    if (this.#isReading) {
+      this.#isReadWanted = true;
+      return;
+    }
     this.#isReading = true;
-    const groupIds = [...new Set([...this.#observers].map((observer) => observer.groupId))];
-    this.#caller
-      .call('read', this.#timings.callDeadlineMs, (signal) => this.#store.read(groupIds, { signal }))
-      .then(
-        (views) => {
-          const byGroup = new Map(views.map((view) => [view.groupId, view]));
-          for (const observer of [...this.#observers]) {
-            const view = byGroup.get(observer.groupId);
-            if (view) observer.see(view);
-          }
-        },
-        // The caller has reported it; the next look is due as ever.
-        () => undefined,
-      )
-      .finally(() => {
-        this.#isReading = false;
-        // A look that was asked for meanwhile is on the timer already.
-        if (this.#observers.size > 0 && this.#timer === null) this.#schedule(this.#timings.heartbeatMs);
-      });
+    this.#isReadWanted = false;
+    const { callDeadlineMs, heartbeatMs } = this.#timings;
+    try {
+      await this.#migration.ensure(callDeadlineMs);
+      const groupIds = [...new Set([...this.#observers].map((observer) => observer.groupId))];
+      const views = await this.#caller.call('read', callDeadlineMs, (signal) => this.#store.read(groupIds, { signal }));
+      const byGroup = new Map(views.map((view) => [view.groupId, view]));
+      for (const observer of [...this.#observers]) {
+        const view = byGroup.get(observer.groupId);
+        if (view) observer.see(view);
+      }
+    } catch {
+      // The caller has reported it; the next look is due as ever.
+    }
+    this.#isReading = false;
+    if (this.#observers.size > 0 && this.#timer === null) this.#schedule(this.#isReadWanted ? 0 : heartbeatMs);
   }
 }
 

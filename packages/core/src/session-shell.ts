@@ -4,6 +4,7 @@ import type { GrantMark } from './lease-lane.js';
 import type { HeartbeatResult, LeaseStore } from './lease-store.js';
 import type { MachineLoop } from './machine-loop.js';
 import type { Machines } from './machines.js';
+import type { Migration } from './migration.js';
 import { initialSession, sessionDeadlineMs, type SessionEffect, type SessionEvent, type SessionState } from './session-machine.js';
 import type { StoreCaller } from './store-caller.js';
 import type { Timings } from './timings.js';
@@ -13,7 +14,6 @@ export interface SessionParts {
   readonly store: LeaseStore;
   readonly memberId: string;
   readonly metadata: Readonly<Record<string, string>> | undefined;
-  readonly migrate: boolean;
   readonly timings: Timings;
   readonly clock: Clock;
   readonly machines: Machines;
@@ -50,19 +50,28 @@ export class SessionShell {
   readonly #caller: StoreCaller;
   readonly #events: EventStream;
   readonly #loop: MachineLoop;
+  readonly #migration: Migration;
   readonly #listener: SessionListener;
   readonly #heartbeatWaiters = new Set<(outcome: HeartbeatOutcome) => void>();
   #state: SessionState | null = null;
-  #isMigrated: boolean;
+  /** When the trust of the live session was first seen to have passed, before the machine has heard of it. */
+  #overAt: LocalInstant | null = null;
   #onClosed: (() => void) | null = null;
 
-  constructor(parts: SessionParts, caller: StoreCaller, events: EventStream, loop: MachineLoop, listener: SessionListener) {
+  constructor(
+    parts: SessionParts,
+    caller: StoreCaller,
+    migration: Migration,
+    events: EventStream,
+    loop: MachineLoop,
+    listener: SessionListener,
+  ) {
     this.#parts = parts;
     this.#caller = caller;
     this.#events = events;
     this.#loop = loop;
     this.#listener = listener;
-    this.#isMigrated = !parts.migrate;
+    this.#migration = migration;
   }
 
   /** `null` before the first group is led. */
@@ -75,10 +84,14 @@ export class SessionShell {
     return this.#state?.kind === 'live' ? this.#state.sessionId : null;
   }
 
-  /** How long the session is still trusted, in ms; 0 unless it is live (T2–T4). */
+  /** How long the session is still trusted, in ms; 0 unless it is live (T2–T4). Once 0, it stays so until the next session. */
   get trustedForMs(): number {
-    if (this.#state?.kind !== 'live') return 0;
-    return this.#parts.machines.remainingTrustMs(this.#state.trustedUntil, this.#parts.clock.now());
+    if (this.#state?.kind !== 'live' || this.#overAt !== null) return 0;
+    const now = this.#parts.clock.now();
+    const trustedForMs = this.#parts.machines.remainingTrustMs(this.#state.trustedUntil, now);
+    // Whoever asked has been told; a wall clock that is set back before the machine hears of it must not take that back.
+    if (trustedForMs === 0) this.#overAt = now;
+    return trustedForMs;
   }
 
   /** Begins, if it has not yet. */
@@ -92,7 +105,9 @@ export class SessionShell {
   move(event: SessionEvent): void {
     const before = this.#state;
     if (before === null) return;
-    const { state, effects } = this.#parts.machines.session(before, event, this.#parts.clock.now(), this.#parts.timings);
+    const now = this.#overAt ?? this.#parts.clock.now();
+    this.#overAt = null;
+    const { state, effects } = this.#parts.machines.session(before, event, now, this.#parts.timings);
     this.#state = state;
     if (state.kind !== before.kind) {
       const sessionId = 'sessionId' in state ? state.sessionId : 'sessionId' in before ? before.sessionId : null;
@@ -167,13 +182,9 @@ export class SessionShell {
   async #open(): Promise<void> {
     const { store, memberId, metadata, newSessionId, random, timings, clock } = this.#parts;
     try {
-      if (!this.#isMigrated) {
-        // Creating tables may take longer than a heartbeat may; but a request that was lost must not hold up a candidate for long (T9).
-        const failureCount = this.#state?.kind === 'joining' ? this.#state.failureCount : 0;
-        const deadlineMs = Math.min(timings.ttlMs, timings.callDeadlineMs * 2 ** failureCount);
-        await this.#caller.call('migrate', deadlineMs, (signal) => store.migrate({ signal }));
-        this.#isMigrated = true;
-      }
+      // Creating tables may take longer than a heartbeat may; but a request that was lost must not hold up a candidate for long (T9).
+      const failureCount = this.#state?.kind === 'joining' ? this.#state.failureCount : 0;
+      await this.#migration.ensure(Math.min(timings.ttlMs, timings.callDeadlineMs * 2 ** failureCount));
       const sessionId = newSessionId();
       const sentAt = clock.now();
       const session = { sessionId, memberId, ttlMs: timings.ttlMs, ...(metadata && { metadata }) };

@@ -7,7 +7,7 @@ export interface TimingOptions {
   readonly ttlMs?: number;
   /** How often the session is extended. Default: a fifth of `ttlMs`. Range: 1 to a third of `ttlMs`. */
   readonly heartbeatMs?: number;
-  /** How long one store call may take. Default: half of `ttlMs − heartbeatMs − safetyMarginMs`, rounded down, at most 5,000. Range: 1 and more. */
+  /** How long one store call may take. Default: a third of `ttlMs − heartbeatMs − safetyMarginMs`, rounded down, 1 to 5,000: two calls in a row may be lost, and the third still has its time. Range: 1 and more. */
   readonly callDeadlineMs?: number;
   /** How much sooner than the store this member lets go. Default: a tenth of `ttlMs`. Range: 1 and more. */
   readonly safetyMarginMs?: number;
@@ -35,14 +35,15 @@ export function resolveTimings(options: TimingOptions): Timings {
   }
   const safetyMarginMs = options.safetyMarginMs ?? ttlMs / 10;
   assertDuration('safetyMarginMs', safetyMarginMs, 1, MAX_TTL_MS);
-  const callDeadlineMs = options.callDeadlineMs ?? Math.min(5_000, Math.floor((ttlMs - heartbeatMs - safetyMarginMs) / 2));
-  if (options.callDeadlineMs === undefined && callDeadlineMs < 1) {
+  const restMs = ttlMs - heartbeatMs - safetyMarginMs;
+  if (options.callDeadlineMs === undefined && restMs < 2) {
     throw invalid(
       'safetyMarginMs',
       safetyMarginMs,
       `leaves no time for a store call within \`ttlMs\` (${ttlMs}) after \`heartbeatMs\` (${heartbeatMs})`,
     );
   }
+  const callDeadlineMs = options.callDeadlineMs ?? Math.min(5_000, Math.max(1, Math.floor(restMs / 3)));
   assertDuration('callDeadlineMs', callDeadlineMs, 1, MAX_TTL_MS);
   const worstCaseMs = heartbeatMs + 2 * callDeadlineMs + safetyMarginMs;
   // A sum of fractions may be off by a rounding error.
@@ -51,7 +52,7 @@ export function resolveTimings(options: TimingOptions): Timings {
       'callDeadlineMs',
       callDeadlineMs,
       `is too long: \`heartbeatMs\` (${heartbeatMs}) + 2 × \`callDeadlineMs\` + \`safetyMarginMs\` (${safetyMarginMs}) = ${worstCaseMs} must be at most ` +
-        `\`ttlMs\` (${ttlMs}), so that a leader survives two lost calls in a row`,
+        `\`ttlMs\` (${ttlMs}), so that two calls may be lost in a row and a third still be sent`,
     );
   }
   return Object.freeze({ ttlMs, heartbeatMs, callDeadlineMs, safetyMarginMs });

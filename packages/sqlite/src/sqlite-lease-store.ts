@@ -87,6 +87,7 @@ export class SqliteLeaseStore implements LeaseStore {
       const own = statements.heartbeat.get({ sessionId, nowMs });
       if (own === undefined || own.closed !== 0) return { alive: false };
       const { grantCount, openedAtMs } = own;
+      statements.settleHolders.run({ holders, nowMs });
       const { rank } = statements.standbyRank.get({ sessionId, nowMs, openedAtMs, holders })!;
       const health = new Map(statements.holderHealth.all({ holders, nowMs }).map((row) => [row.key, row]));
       return {

@@ -6,7 +6,7 @@
  * @module
  */
 import { statement, type SqlStatement, type WbTables } from '@wb/sql';
-import { sql, type Kysely } from 'kysely';
+import { sql, type Expression, type Kysely } from 'kysely';
 import { asked, isLive, remainingMs } from './sqlite-fragments.js';
 
 /** A session, and a time. */
@@ -49,6 +49,8 @@ export interface SessionSql {
    * own deadline. Writes nothing on most days.
    */
   readonly settleSessions: SqlStatement<{ nowMs: number }, unknown>;
+  /** {@link SessionSql.settleSessions} for the sessions that a heartbeat asks about: a standby that only looks must not wait for a clock that was set back to catch up. */
+  readonly settleHolders: SqlStatement<{ holders: string; nowMs: number }, unknown>;
   /** From the commit on the session is dead, and with it every lease of it is free (L1), whether its row is cleared yet or not. */
   readonly closeSession: SqlStatement<At, unknown>;
   /** Counts in the transaction that grants, so that the counter and the leases never disagree. */
@@ -122,15 +124,10 @@ export function compileSessionSql(db: Kysely<WbTables>): SessionSql {
       db.selectFrom('session as s').where('s.session_id', '=', p.sessionId).where(isLive(p.nowMs)).select('s.grant_count as grantCount'),
     ),
 
-    settleSessions: statement((p) =>
-      db
-        .updateTable('session')
-        .set({
-          closed: sql<number>`expires_at_ms <= ${p.nowMs}`,
-          expires_at_ms: sql<number>`min(expires_at_ms, ${p.nowMs} + ttl_ms)`,
-        })
-        .where('closed', '=', 0)
-        .where(sql<boolean>`(expires_at_ms <= ${p.nowMs} or expires_at_ms > ${p.nowMs} + ttl_ms)`),
+    settleSessions: statement((p) => settled(db, p)),
+
+    settleHolders: statement((p) =>
+      settled(db, p).where('session_id', 'in', db.selectFrom(asked(p.holders).as('asked')).select('asked.value')),
     ),
 
     closeSession: statement((p) =>
@@ -214,4 +211,16 @@ export function compileSessionSql(db: Kysely<WbTables>): SessionSql {
         ),
     ),
   });
+}
+
+/** Changes only what the clock has overtaken, or left behind. */
+function settled(db: Kysely<WbTables>, { nowMs }: { readonly nowMs: Expression<number> }) {
+  return db
+    .updateTable('session')
+    .set({
+      closed: sql<number>`expires_at_ms <= ${nowMs}`,
+      expires_at_ms: sql<number>`min(expires_at_ms, ${nowMs} + ttl_ms)`,
+    })
+    .where('closed', '=', 0)
+    .where(sql<boolean>`(expires_at_ms <= ${nowMs} or expires_at_ms > ${nowMs} + ttl_ms)`);
 }
