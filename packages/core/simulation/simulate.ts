@@ -41,8 +41,8 @@ async function recover(world: World): Promise<void> {
   await scheduler.runUntil(Math.max(scheduler.nowMs, world.lastDeliveryMs), check);
   for (const groupId of groupIds) candidate.lead(groupId);
   world.trace('— the last fault is over —');
-  // What the store's slower clock and two standbys' pauses and round trips add.
-  const slackMs = 2 * timings.heartbeatMs + 0.08 * timings.ttlMs + 60;
+  // What clocks of different rates and a few round trips add.
+  const slackMs = 0.08 * timings.ttlMs + 60;
   const recoveredAtMs = scheduler.nowMs + timings.ttlMs + timings.heartbeatMs + slackMs;
   await scheduler.runUntil(recoveredAtMs, check);
   for (const groupId of groupIds) {
@@ -74,7 +74,7 @@ async function closeAll(world: World): Promise<void> {
     await scheduler.runFor(60, check);
     if (!isClosed) throw new Violation('F14', `${node.name} did not close within 60 ms`);
     const rest = alive.slice(index + 1);
-    await scheduler.runFor(2 * timings.heartbeatMs + 60, check);
+    await scheduler.runFor(1.05 * timings.heartbeatMs + 60, check);
     for (const groupId of groupIds) {
       if (rest.some((other) => other.contends.has(groupId)) && !world.isWorked(groupId)) {
         throw new Violation(
