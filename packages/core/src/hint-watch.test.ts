@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import { EventStream } from './event-stream.js';
+import { HintWatch } from './hint-watch.js';
+import type { LeaseHint, LeaseStore } from './lease-store.js';
+import { MemoryDatabase, memoryLeaseStore, type StoreInstant } from './memory/index.js';
+import { StoreCaller } from './store-caller.js';
+import { Scheduler, VirtualClock } from './testing/index.js';
+
+function withoutWatch(store: LeaseStore): LeaseStore {
+  const copy: { -readonly [K in keyof LeaseStore]: LeaseStore[K] } = { ...store };
+  delete copy.watch;
+  return copy;
+}
+
+class Bench {
+  readonly scheduler = new Scheduler();
+  readonly clock = new VirtualClock(this.scheduler);
+  readonly database = new MemoryDatabase();
+  readonly hints: LeaseHint[] = [];
+  startCount = 0;
+  endCount = 0;
+  before: () => Promise<void> = () => Promise.resolve();
+  readonly store: LeaseStore;
+  readonly watch: HintWatch;
+
+  constructor(hasWatch: boolean = true) {
+    const memory = memoryLeaseStore({ database: this.database, clock: this.clock });
+    this.store = hasWatch
+      ? {
+          ...memory,
+          watch: async (onHint, call) => {
+            this.startCount += 1;
+            await this.before();
+            const started = await memory.watch!(onHint, call);
+            return {
+              [Symbol.asyncDispose]: async (): Promise<void> => {
+                this.endCount += 1;
+                await started[Symbol.asyncDispose]();
+              },
+            };
+          },
+        }
+      : withoutWatch(memory);
+    const caller = new StoreCaller(this.clock, new EventStream());
+    this.watch = new HintWatch(this.store, caller, 300, (hint) => this.hints.push(hint));
+    this.database.openSession({ sessionId: 's1', memberId: 'a', ttlMs: 1_000 }, 0 as StoreInstant);
+  }
+
+  async hint(): Promise<void> {
+    this.database.claim('s1', [`group-${this.database.leases.size}`], 0 as StoreInstant);
+    await Promise.resolve();
+  }
+}
+
+describe('W1: the watch for hints', () => {
+  it('passes hints on, once, however often it is started', async () => {
+    const bench = new Bench();
+    await Promise.all([bench.watch.start(), bench.watch.start()]);
+    await bench.watch.start();
+    await bench.hint();
+    expect(bench.startCount).toBe(1);
+    expect(bench.hints).toEqual([{ groupIds: ['group-0'] }]);
+  });
+
+  it('a store without one is none the worse', async () => {
+    const bench = new Bench(false);
+    await bench.watch.start();
+    await bench.watch.close();
+    await bench.hint();
+    expect(bench.hints).toEqual([]);
+  });
+
+  it('one that failed to start is started anew the next time', async () => {
+    const bench = new Bench();
+    bench.before = () => Promise.reject(new Error('too many connections'));
+    await bench.watch.start();
+    bench.before = () => Promise.resolve();
+    await bench.hint();
+    expect(bench.hints).toEqual([]);
+    await bench.watch.start();
+    await bench.hint();
+    expect(bench.startCount).toBe(2);
+    expect(bench.hints).toEqual([{ groupIds: ['group-1'] }]);
+  });
+
+  it('T5: one that never starts is given up at its deadline', async () => {
+    const bench = new Bench();
+    bench.before = () => new Promise(() => undefined);
+    const starting = bench.watch.start();
+    await bench.scheduler.runFor(301);
+    await starting;
+    bench.before = () => Promise.resolve();
+    await bench.watch.start();
+    expect(bench.startCount).toBe(2);
+  });
+
+  it('is ended with the coordinator, and does not start again', async () => {
+    const bench = new Bench();
+    await bench.watch.start();
+    await bench.watch.close();
+    await bench.watch.start();
+    await bench.hint();
+    expect([bench.startCount, bench.endCount]).toEqual([1, 1]);
+    expect(bench.hints).toEqual([]);
+  });
+
+  it('one that is still starting at the close is ended as soon as it has', async () => {
+    const bench = new Bench();
+    let go = (): void => undefined;
+    bench.before = () =>
+      new Promise((resolve) => {
+        go = resolve;
+      });
+    const starting = bench.watch.start();
+    await bench.watch.close();
+    go();
+    await starting;
+    expect([bench.startCount, bench.endCount]).toEqual([1, 1]);
+    await bench.hint();
+    expect(bench.hints).toEqual([]);
+  });
+});
