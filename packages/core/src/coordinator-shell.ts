@@ -1,3 +1,4 @@
+import { AbandonedSessions } from './abandoned-sessions.js';
 import type { CoordinatorStatus, LeadOptions, LeadResult, Observer, Work } from './coordinator-types.js';
 import { StoreError, WbError } from './errors.js';
 import { EventStream } from './event-stream.js';
@@ -33,6 +34,7 @@ export class CoordinatorShell {
   readonly #loop: MachineLoop;
   readonly #session: SessionShell;
   readonly #lane: LeaseLane;
+  readonly #abandoned: AbandonedSessions;
   readonly #groups: GroupShell;
   readonly #observers: ObserverHub;
   readonly #hints: HintWatch;
@@ -48,6 +50,7 @@ export class CoordinatorShell {
       runDue: (nowMs) => this.#session.runDue(nowMs) || this.#groups.runDue(nowMs, this.#expiryDelayMs),
       nextDueMs: (nowMs) => Math.min(this.#session.nextDueMs(nowMs), this.#groups.nextDueMs(this.#expiryDelayMs)),
     });
+    this.#abandoned = new AbandonedSessions(store, this.#caller, clock, timings, random);
     this.#migration = new Migration(store, this.#caller, parts.migrate);
     this.#session = new SessionShell(parts, this.#caller, this.#migration, this.events, this.#loop, {
       heartbeatQuestion: () => ({ holders: this.#groups.standbys.holderIds, mark: this.#lane.mark() }),
@@ -59,6 +62,8 @@ export class CoordinatorShell {
       onLost: (sessionId, reason) => {
         this.#lane.stop();
         this.#groups.sessionLost(sessionId, reason);
+        // `expired` is the store's own word: there is nothing left to close.
+        if (reason === 'lost-trust') this.#abandoned.abandon(sessionId);
       },
       onAcknowledged: (answer, question) => this.#acknowledged(answer, question),
     });
@@ -68,7 +73,7 @@ export class CoordinatorShell {
       onRead: (...answer) => this.#groups.onRead(...answer),
       onHeld: (...answer) => this.#groups.onHeld(...answer),
     });
-    this.#groups = new GroupShell(parts, this.#session, this.#lane, this.events, this.#loop);
+    this.#groups = new GroupShell(parts, this.#session, this.#lane, this.#abandoned, this.events, this.#loop);
     this.#observers = new ObserverHub(store, this.#caller, this.#migration, clock, timings);
     this.#hints = new HintWatch(store, this.#caller, timings.callDeadlineMs, (hint) => this.#loop.enter(() => this.#hinted(hint)));
   }
@@ -135,7 +140,7 @@ export class CoordinatorShell {
     this.#observers.close();
     await this.#groups.stopAll();
     // The heartbeat is the last thing to stop (T7).
-    await this.#session.close();
+    await Promise.all([this.#session.close(), this.#abandoned.finish()]);
     this.#lane.stop();
     this.#loop.stop();
     await this.#hints.close();

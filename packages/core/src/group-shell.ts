@@ -1,3 +1,4 @@
+import type { AbandonedSessions } from './abandoned-sessions.js';
 import type { Clock } from './clock.js';
 import { Contention } from './contention.js';
 import type { GroupStatus, Leader, Work } from './coordinator-types.js';
@@ -34,13 +35,22 @@ export class GroupShell implements LeaseLaneHandlers {
   readonly #lane: LeaseLane;
   readonly #events: EventStream;
   readonly #loop: MachineLoop;
+  readonly #abandoned: AbandonedSessions;
   readonly #contentions = new Map<string, Contention>();
   readonly #deadlines = new DeadlineHeap();
 
-  constructor(parts: GroupParts, session: SessionShell, lane: LeaseLane, events: EventStream, loop: MachineLoop) {
+  constructor(
+    parts: GroupParts,
+    session: SessionShell,
+    lane: LeaseLane,
+    abandoned: AbandonedSessions,
+    events: EventStream,
+    loop: MachineLoop,
+  ) {
     this.#parts = parts;
     this.#session = session;
     this.#lane = lane;
+    this.#abandoned = abandoned;
     this.#events = events;
     this.#loop = loop;
   }
@@ -243,12 +253,17 @@ export class GroupShell implements LeaseLaneHandlers {
         this.#lane.claim(groupId);
         return;
       case 'start-work':
+        this.#abandoned.workStarted(effect.lease.sessionId);
         contention.start(effect.lease, {
           memberId: this.#parts.memberId,
           lease: this.#handle(groupId, effect.lease),
           onBeat: () => this.#loop.enter(() => this.#move(contention, { kind: 'beat' })),
           onLapsed: () => this.#loop.enter(() => this.#session.loseIfOver()),
-          onSettled: (error, failed) => this.#loop.enter(() => this.#move(contention, { kind: 'work-settled', failed }, error)),
+          onSettled: (error, failed) =>
+            this.#loop.enter(() => {
+              this.#move(contention, { kind: 'work-settled', failed }, error);
+              this.#abandoned.workSettled(effect.lease.sessionId);
+            }),
         });
         return;
       case 'abort-work':
