@@ -131,6 +131,13 @@ describe('leading a group', () => {
     a.clock.resume();
     await rig.until('a leads with a new session', () => a.isLeading('jobs'), TTL_MS);
     expect(a.work('jobs').runs.map((run) => run.context.term)).toEqual([2]);
+    // Not even for an instant: the session is lost before the grant is looked at.
+    expect(a.history('jobs')).toEqual([
+      'standby→claiming (started)',
+      'claiming→standby (lost-trust)',
+      'standby→claiming (rejoined)',
+      'claiming→leading (elected)',
+    ]);
   });
 
   it('F15: work is not begun when the works of other groups have kept the process busy until the lease was over', async () => {

@@ -76,6 +76,17 @@ describe('a leader that was away', () => {
     );
   });
 
+  it('T3: also while a heartbeat is under way, however long its deadline', async () => {
+    const rig = new CoordinatorRig();
+    const [a, run] = await leader(rig, { heartbeatMs: 50, callDeadlineMs: 425 });
+    a.cutOff();
+    const before = a.callsOf('heartbeat').length;
+    await rig.until('a heartbeat is under way', () => a.callsOf('heartbeat').length > before);
+    a.clock.jump(3_600_000);
+    await rig.runFor(51);
+    expect(run.context.signal.reason).toMatchObject({ reason: 'lost-trust' });
+  });
+
   it('T3: a wall clock that was set back keeps nobody in office: the monotonic clock decides', async () => {
     const rig = new CoordinatorRig();
     const [a, run] = await leader(rig);
