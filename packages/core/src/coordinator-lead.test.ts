@@ -258,6 +258,8 @@ describe('the signal given to lead', () => {
     const b = rig.start('b');
     const result = b.lead('jobs', { signal: abort.signal });
     await rig.until('b stands by', () => b.group('jobs')?.leader != null);
+    await rig.runFor(10);
+    expect(rig.database.read(['jobs'], rig.storeNow)[0]!.contenderCount).toBe(2);
     abort.abort();
     expect(await rig.settle(result, 0)).toEqual({ reason: 'stopped' });
     await rig.until('the store knows', () => rig.database.read(['jobs'], rig.storeNow)[0]!.contenderCount === 1, HEARTBEAT_MS);
