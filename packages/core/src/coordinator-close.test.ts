@@ -159,6 +159,21 @@ describe('closing a coordinator', () => {
     expect(a.work('jobs').runs).toEqual([]);
   });
 
+  it('W1: ends its watch for hints', async () => {
+    const rig = new CoordinatorRig();
+    let endCount = 0;
+    const end = (): Promise<void> => {
+      endCount += 1;
+      return Promise.resolve();
+    };
+    const a = rig.start('a', { wrap: (store) => ({ ...store, watch: () => Promise.resolve({ [Symbol.asyncDispose]: end }) }) });
+    void a.lead('jobs');
+    await rig.until('it leads', () => a.isLeading('jobs'));
+    expect(endCount).toBe(0);
+    await rig.settle(a.coordinator.close(), 10);
+    expect(endCount).toBe(1);
+  });
+
   it('closes the store that it made itself, last', async () => {
     const rig = new CoordinatorRig();
     const a = rig.start('a', { ownsStore: true });

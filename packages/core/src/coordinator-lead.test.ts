@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import {
   CALL_DEADLINE_MS,
@@ -224,6 +225,18 @@ describe('the signal given to lead', () => {
     expect(await rig.settle(node.lead('jobs', { signal: abort.signal }), TTL_MS)).toEqual({ reason: 'stopped' });
     expect(node.work('jobs').runs).toEqual([]);
     expect(rig.database.leases.get('jobs')).toEqual({ term: 1, holderId: null });
+  });
+
+  it('may live longer than what it was given to: no listener is left on it', async () => {
+    const rig = new CoordinatorRig();
+    const { signal } = new AbortController();
+    const node = rig.start('a');
+    const result = node.lead('jobs', { signal });
+    await rig.until('it leads', () => node.isLeading('jobs'));
+    expect(getEventListeners(signal, 'abort').length).toBe(1);
+    node.work('jobs').run.end();
+    await rig.settle(result, 10);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('resolves at once when it has aborted before, without touching the store', async () => {
