@@ -360,13 +360,14 @@ describe('the lane', () => {
 
   it('T10: works for the next session, and an answer to the one before is not taken for it', async () => {
     const bench = new Bench();
+    await bench.lead('mine');
     bench.lane.claim('a');
     await bench.scheduler.runFor(1);
     bench.lane.start('s2');
     bench.lane.claim('b');
     await bench.settle();
-    expect(bench.claimed).toMatchObject([{ groupId: 'b', term: 1 }]);
-    expect(bench.calls.map((call) => call.args[0])).toEqual(['s1', 's2']);
+    expect(bench.claimed).toMatchObject([{ groupId: 'mine' }, { groupId: 'b', term: 1 }]);
+    expect(bench.calls.map((call) => call.args[0])).toEqual(['s1', 's1', 's2']);
     // The count of the new session begins at nothing.
     bench.lane.compareGrants(1, bench.lane.mark());
     await bench.settle();
