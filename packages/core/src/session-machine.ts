@@ -81,7 +81,11 @@ export function initialSession(now: LocalInstant): SessionState {
  * Events about another session than the current one change nothing.
  */
 export function sessionTransition(state: SessionState, event: SessionEvent, now: LocalInstant, timings: Timings): SessionStep {
-  if (state.kind === 'live' && trust.hasPassed(state.trustedUntil, now)) return lose(state, 'lost-trust', now);
+  if (state.kind === 'live' && trust.hasPassed(state.trustedUntil, now)) {
+    const lost = lose(state, 'lost-trust', now);
+    // Nobody closes twice: the event is not lost with the session.
+    return event.kind === 'close' ? { state: { kind: 'closed', reason: 'closed' }, effects: lost.effects } : lost;
+  }
   switch (event.kind) {
     case 'tick':
       return tick(state, now);
