@@ -132,6 +132,20 @@ describe('closing a coordinator', () => {
     expect(rig.holderOf('jobs')).toBeNull();
   });
 
+  it('T3: ends for good when trust passes just before the session is closed: no other session follows', async () => {
+    const rig = new CoordinatorRig();
+    const a = rig.start('a');
+    const result = a.lead('jobs');
+    await rig.until('it leads', () => a.isLeading('jobs'));
+    // Who awaited the work keeps the event loop busy, or the wall clock is set, after the last group has ended.
+    void result.then(() => a.clock.jump(TTL_MS));
+    await rig.settle(a.coordinator.close(), TTL_MS);
+    expect(a.coordinator.status().session).toMatchObject({ state: 'closed', reason: 'closed' });
+    expect(a.callsOf('openSession').length).toBe(1);
+    expect(rig.database.members(rig.storeNow)).toEqual([]);
+    expect(a.timers.waitingCount).toBe(0);
+  });
+
   it('repeats a `closeSession` whose reply was lost', async () => {
     const rig = new CoordinatorRig();
     const a = await leader(rig);

@@ -135,7 +135,6 @@ describe('live', () => {
       { kind: 'heartbeat-acknowledged', sessionId: 's1', sentAt: at(890) },
       { kind: 'heartbeat-failed', sessionId: 's1', sentAt: at(800), jitter: 0 },
       { kind: 'heartbeat-wanted' },
-      { kind: 'close' },
       { kind: 'opened', sessionId: 's2', sentAt: at(899) },
     ];
     for (const event of events) {
@@ -144,6 +143,13 @@ describe('live', () => {
         effects: [{ kind: 'announce-lost', sessionId: 's1', reason: 'lost-trust' }],
       });
     }
+  });
+
+  it('is closed for good when its trust has passed by then: no other follows', () => {
+    expect(step(live, { kind: 'close' }, at(900))).toEqual({
+      state: closed,
+      effects: [{ kind: 'announce-lost', sessionId: 's1', reason: 'lost-trust' }],
+    });
   });
 
   it('a heartbeat that is wanted is sent now', () => {
@@ -269,7 +275,8 @@ describe('any run of events', () => {
     liveId: string | null,
   ): string[] {
     const found: string[] = [];
-    if (before.kind === 'live' && hasPassed(before.trustedUntil, now) && state.kind !== 'lost') found.push('T4: kept after its end');
+    if (before.kind === 'live' && hasPassed(before.trustedUntil, now) && !['lost', 'closed'].includes(state.kind))
+      found.push('T4: kept after its end');
     if (next.kind === 'tick' && state.kind === 'live' && hasPassed(state.trustedUntil, now)) found.push('T4: trusted past its end');
     const isAnswered = next.kind === 'heartbeat-acknowledged' || next.kind === 'heartbeat-failed';
     for (const effect of effects) {
