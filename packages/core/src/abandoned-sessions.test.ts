@@ -1,73 +1,124 @@
 import { describe, expect, it } from 'vitest';
-import {
-  CALL_DEADLINE_MS,
-  CoordinatorRig,
-  HEARTBEAT_MS,
-  REPLY_LOST,
-  type RigNode,
-  SMOOTH,
-  TTL_MS,
-} from '../test-support/coordinator-rig.js';
+import { CoordinatorRig, HEARTBEAT_MS, TTL_MS } from '../test-support/coordinator-rig.js';
+import { CountingClock } from '../test-support/counting-clock.js';
+import { type RecordedCall, recordingStore } from '../test-support/recording-store.js';
+import { AbandonedSessions } from './abandoned-sessions.js';
+import { EventStream } from './event-stream.js';
+import { memoryLeaseStore } from './memory/index.js';
+import { StoreCaller } from './store-caller.js';
+import { faultyStore, Scheduler, VirtualClock } from './testing/index.js';
+import { resolveTimings } from './timings.js';
 
-/** A leader whose heartbeats arrive, and whose answers do not: it gives up a session that the store still extends. */
-async function unheardLeader(rig: CoordinatorRig, isDeaf: boolean): Promise<[RigNode, RigNode, string]> {
-  const a = rig.start('a');
-  void a.lead('jobs', {}, isDeaf);
-  await rig.until('a leads', () => a.isLeading('jobs'));
-  const b = rig.start('b');
-  void b.lead('jobs');
-  await rig.until('b stands by', () => b.group('jobs')?.leader != null);
-  const { run } = a.work('jobs');
-  const { sessionId } = run.context.lease;
-  a.fate = () => REPLY_LOST;
-  await rig.until('a loses its trust', () => run.context.signal.aborted, 2 * TTL_MS);
-  expect(run.context.signal.reason).toMatchObject({ reason: 'lost-trust' });
-  a.fate = () => SMOOTH;
-  return [a, b, sessionId];
+const TIMINGS = resolveTimings({ ttlMs: 1_000, heartbeatMs: 200, safetyMarginMs: 100, callDeadlineMs: 200 });
+
+class Bench {
+  readonly scheduler = new Scheduler();
+  readonly clock = new CountingClock(new VirtualClock(this.scheduler));
+  readonly calls: RecordedCall[] = [];
+  isDown = false;
+  readonly sessions: AbandonedSessions;
+
+  constructor() {
+    const faulty = faultyStore(memoryLeaseStore({ clock: this.clock }), {
+      scheduler: this.scheduler,
+      fate: () => ({ deliverAfterMs: this.isDown ? [] : [1], replyAfterMs: 1 }),
+    });
+    const store = recordingStore(faulty, this.calls, () => this.scheduler.nowMs);
+    this.sessions = new AbandonedSessions(store, new StoreCaller(this.clock, new EventStream()), this.clock, TIMINGS, () => 0.5);
+  }
+
+  get closed(): unknown[] {
+    return this.calls.map((call) => call.args[0]);
+  }
 }
 
-describe('a session that is no longer trusted, and still lives in the store', () => {
-  it('T9: is closed, so that its groups need not wait for it to expire', async () => {
-    const rig = new CoordinatorRig();
-    const [a, b, sessionId] = await unheardLeader(rig, false);
-    const remainingMs = (): number => rig.database.members(rig.storeNow).find((member) => member.sessionId === sessionId)?.remainingMs ?? 0;
-    expect(remainingMs()).toBeGreaterThan(TTL_MS / 2);
-    await rig.until('somebody leads', () => a.isLeading('jobs') || b.isLeading('jobs'), CALL_DEADLINE_MS + HEARTBEAT_MS + 20);
-    expect(remainingMs()).toBe(0);
-    expect(rig.holderOf('jobs')).not.toBe(sessionId);
+describe('sessions that are no longer trusted', () => {
+  it('T9: are closed in the store at once when no work of theirs is under way', async () => {
+    const bench = new Bench();
+    bench.sessions.abandon('s1');
+    await bench.scheduler.runFor(5_000);
+    expect(bench.calls.map((call) => call.operation)).toEqual(['closeSession']);
+    expect(bench.closed).toEqual(['s1']);
+    expect(bench.clock.waitingCount).toBe(0);
   });
 
-  it('T7: not before its work has settled', async () => {
-    const rig = new CoordinatorRig();
-    const [a, , sessionId] = await unheardLeader(rig, true);
-    const { run } = a.work('jobs');
-    await rig.runFor(TTL_MS / 3, () => expect(a.callsOf('closeSession')).toEqual([]));
-    run.end();
-    await rig.until('it is closed', () => a.callsOf('closeSession').length > 0, 1);
-    expect(a.callsOf('closeSession').map((call) => call.args[0])).toEqual([sessionId]);
+  it('T7: not before the last work of theirs has settled, and work of others does not matter', async () => {
+    const bench = new Bench();
+    for (const sessionId of ['s1', 's1', 's2']) bench.sessions.workStarted(sessionId);
+    bench.sessions.abandon('s1');
+    bench.sessions.workSettled('s1');
+    await bench.scheduler.runFor(500);
+    expect(bench.closed).toEqual([]);
+    bench.sessions.workSettled('s1');
+    await bench.scheduler.runFor(500);
+    expect(bench.closed).toEqual(['s1']);
+    bench.sessions.workSettled('s2');
+    await bench.scheduler.runFor(500);
+    expect(bench.closed).toEqual(['s1']);
   });
 
-  it('is closed again when the reply was lost, until it has an answer', async () => {
-    const rig = new CoordinatorRig();
-    const [a, , sessionId] = await unheardLeader(rig, true);
-    let lostCount = 0;
-    a.fate = (operation) => {
-      if (operation !== 'closeSession' || lostCount === 2) return SMOOTH;
-      lostCount += 1;
-      return REPLY_LOST;
-    };
-    a.work('jobs').run.end();
-    await rig.runFor(3 * TTL_MS);
-    expect(a.callsOf('closeSession').map((call) => call.args[0])).toEqual([sessionId, sessionId, sessionId]);
+  it('are not closed when they have expired by themselves meanwhile', async () => {
+    const bench = new Bench();
+    bench.sessions.workStarted('s1');
+    bench.sessions.abandon('s1');
+    await bench.scheduler.runFor(TIMINGS.ttlMs + TIMINGS.callDeadlineMs);
+    bench.sessions.workSettled('s1');
+    await bench.scheduler.runFor(500);
+    expect(bench.closed).toEqual([]);
   });
 
-  it('is left alone when the store itself has said that it is dead', async () => {
+  it('T5: the close is repeated until it is definite, or the session has expired', async () => {
+    const bench = new Bench();
+    bench.isDown = true;
+    bench.sessions.abandon('s1');
+    await bench.scheduler.runFor(500);
+    expect(bench.closed.length).toBeGreaterThan(1);
+    bench.isDown = false;
+    await bench.scheduler.runFor(500);
+    const count = bench.closed.length;
+    await bench.scheduler.runFor(5_000);
+    expect(bench.closed.length).toBe(count);
+    bench.isDown = true;
+    bench.sessions.abandon('s2');
+    await bench.scheduler.runFor(10_000);
+    expect(bench.calls.at(-1)!.atMs).toBeLessThan(6_000 + TIMINGS.ttlMs + TIMINGS.callDeadlineMs);
+    expect(bench.clock.waitingCount).toBe(0);
+  });
+
+  it('F14: at the end nothing is repeated any more, and what is under way is awaited', async () => {
+    const bench = new Bench();
+    bench.isDown = true;
+    bench.sessions.abandon('s1');
+    await bench.scheduler.runFor(50);
+    let isFinished = false;
+    const finishing = bench.sessions.finish().then(() => {
+      isFinished = true;
+    });
+    await bench.scheduler.runFor(100);
+    expect(isFinished).toBe(false);
+    await bench.scheduler.runFor(60);
+    expect(isFinished).toBe(true);
+    await finishing;
+    expect(bench.closed).toEqual(['s1']);
+    expect(bench.clock.waitingCount).toBe(0);
+  });
+});
+
+describe('a leader that was away', () => {
+  it('T9: does not leave its group without a leader for the time by which a late heartbeat has extended its session', async () => {
     const rig = new CoordinatorRig();
     const a = rig.start('a');
     void a.lead('jobs');
     await rig.until('a leads', () => a.isLeading('jobs'));
-    rig.database.closeSession(a.sessionId!, rig.storeNow);
-    await rig.until('a leads again', () => a.isLeading('jobs') && a.work('jobs').run.context.term === 2, 2 * TTL_MS);
-    expect(a.callsOf('closeSession')).toEqual([]);
+    const b = rig.start('b');
+    void b.lead('jobs');
+    await rig.until('b stands by', () => b.group('jobs')?.leader != null);
+    await rig.runFor(2 * TTL_MS);
+    // Its heartbeats arrive, but their answers are lost.
+    a.fate = (operation) => ({ deliverAfterMs: [1], replyAfterMs: operation === 'heartbeat' ? null : 1 });
+    await rig.until('a has lost its trust', () => a.work('jobs').run.isSettled, 2 * TTL_MS);
+    await rig.until('somebody leads', () => a.isLeading('jobs') || b.isLeading('jobs'), HEARTBEAT_MS + 10);
+    expect(b.isLeading('jobs') ? 'b' : 'a').toMatch(/[ab]/);
+    expect(rig.database.leases.get('jobs')!.term).toBe(2);
   });
 });
