@@ -118,7 +118,6 @@ describe('a leader that was away', () => {
     a.fate = (operation) => ({ deliverAfterMs: [1], replyAfterMs: operation === 'heartbeat' ? null : 1 });
     await rig.until('a has lost its trust', () => a.work('jobs').run.isSettled, 2 * TTL_MS);
     await rig.until('somebody leads', () => a.isLeading('jobs') || b.isLeading('jobs'), HEARTBEAT_MS + 10);
-    expect(b.isLeading('jobs') ? 'b' : 'a').toMatch(/[ab]/);
     expect(rig.database.leases.get('jobs')!.term).toBe(2);
   });
 });
