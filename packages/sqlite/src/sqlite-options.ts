@@ -71,11 +71,11 @@ function resolveSource({ filename, database }: SqliteLeaseStoreOptions): Resolve
   if (filename !== undefined && database !== undefined)
     throw invalid('filename', filename, 'and `database` exclude each other: give one of the two');
   if (database !== undefined) {
-    if (!isDatabase(database)) throw invalid('database', typeof database, 'must be an open database of better-sqlite3');
+    if (!isDatabase(database)) throw invalid('database', database, 'must be an open database of better-sqlite3');
     if (!database.open) throw invalid('database', database.name, 'is closed: give an open database');
     return { kind: 'handle', database };
   }
-  if (typeof filename !== 'string') throw invalid('filename', typeof filename, 'must be the path of a database file; or give `database`');
+  if (typeof filename !== 'string') throw invalid('filename', filename, 'must be the path of a database file; or give `database`');
   if (filename.trim() === '') throw invalid('filename', filename, 'must not be blank: a nameless database is seen by nobody else');
   if (filename.startsWith('file:')) throw invalid('filename', filename, 'must be a path: URIs are not supported');
   // The driver would cut blanks off by itself, and the store would then look at another path than the driver does.
@@ -95,6 +95,6 @@ function isDatabase(value: unknown): value is UserDatabase {
 }
 
 function invalid(field: string, value: unknown, limit: string): WbOptionError {
-  const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
+  const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : typeof value === 'number' ? String(value) : typeof value;
   return new WbOptionError('INVALID_OPTION', field, `\`${field}\` (${shown}) ${limit}`);
 }
