@@ -180,7 +180,10 @@ describe('W1: hints', () => {
     const before = b.calls.length;
     a.work('jobs').run.end();
     await rig.runFor(5);
-    for (let index = 0; index < 100; index += 1) hint({});
+    for (let index = 0; index < 16; index += 1) {
+      hint({});
+      await rig.runFor(0.5);
+    }
     await rig.until('b leads', () => b.isLeading('jobs'), 30);
     expect(b.calls.slice(before).map((call) => call.operation)).toEqual(['heartbeat', 'read', 'claim']);
   });
