@@ -114,6 +114,8 @@ export class SessionShell {
       this.#events.emit({ kind: 'session', from: before.kind, to: state.kind, reason: state.reason, sessionId });
     }
     for (const effect of effects) this.#act(effect);
+    // No heartbeat of this session will be heard of any more.
+    if (before.kind === 'live' && state.kind !== 'live') this.#tellWaiters({ sentAt: now, isAlive: false });
     if (state.kind === 'closed') this.#onClosed?.();
   }
 
@@ -175,7 +177,6 @@ export class SessionShell {
         return;
       case 'announce-lost':
         this.#listener.onLost(effect.sessionId, effect.reason);
-        this.#tellWaiters({ sentAt: this.#parts.clock.now(), isAlive: false });
     }
   }
 
