@@ -9,6 +9,7 @@ import {
   TRUST_MS,
   TTL_MS,
 } from '../test-support/coordinator-rig.js';
+import type { Fate } from './testing/index.js';
 import type { Lease } from './coordinator-types.js';
 import { LeaseNotHeldError, WbOptionError } from './errors.js';
 
@@ -138,6 +139,25 @@ describe('lease.ensure', () => {
     await rig.runFor(TTL_MS);
     node.clock.resume();
     await expect(rig.settle(asking, 10)).rejects.toMatchObject({ code: 'LEASE_NOT_HELD' });
+  });
+
+  it.each<[string, Fate]>([
+    ['the heartbeat fails', REPLY_LOST],
+    ['the heartbeat is answered while the session is being closed', { deliverAfterMs: [5], replyAfterMs: 20 }],
+  ])('rejects when the coordinator is closed while it waits, and %s: nobody is left waiting', async (_, fate) => {
+    const rig = new CoordinatorRig();
+    const [node, lease] = await leader(rig);
+    await rig.runFor(HEARTBEAT_MS / 2);
+    node.fate = (operation) =>
+      operation === 'heartbeat' ? fate : operation === 'closeSession' ? { deliverAfterMs: [50], replyAfterMs: 1 } : SMOOTH;
+    const asking = lease.ensure(TRUST_MS - 10);
+    const outcome = asking.then(
+      () => 'ensured',
+      (error: unknown) => error,
+    );
+    await rig.runFor(5);
+    await rig.settle(node.coordinator.close(), 100);
+    expect(await rig.settle(outcome, 10)).toMatchObject({ code: 'LEASE_NOT_HELD' });
   });
 
   it('refuses what no heartbeat could ever ensure, and what is no duration', async () => {
