@@ -15,6 +15,8 @@ export class ObserverHub {
   readonly #timings: Timings;
   readonly #observers = new Set<GroupObserver>();
   #timer: Timer | null = null;
+  /** The timer is due at once: wishes that come faster than it can fire must not put it off. */
+  #isDueNow = false;
   #isReading = false;
   /** Another look was asked for while one was under way. */
   #isReadWanted = false;
@@ -39,7 +41,7 @@ export class ObserverHub {
 
   /** Reads now, unless nobody observes. */
   readSoon(): void {
-    if (this.#observers.size > 0) this.#schedule(0);
+    if (this.#observers.size > 0 && !this.#isDueNow) this.#schedule(0);
   }
 
   close(): void {
@@ -48,11 +50,13 @@ export class ObserverHub {
 
   #schedule(delayMs: number | null): void {
     this.#timer?.cancel();
+    this.#isDueNow = delayMs === 0;
     this.#timer = delayMs === null ? null : this.#clock.schedule(delayMs, () => void this.#read());
   }
 
   async #read(): Promise<void> {
     this.#timer = null;
+    this.#isDueNow = false;
     if (this.#isReading) {
       this.#isReadWanted = true;
       return;
