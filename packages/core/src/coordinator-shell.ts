@@ -155,8 +155,9 @@ export class CoordinatorShell {
   #acknowledged({ standbyRank, grantCount, holders }: HeartbeatResult & { readonly alive: true }, { mark }: HeartbeatQuestion): void {
     this.#standbyRank = standbyRank;
     this.#lane.compareGrants(grantCount, mark);
-    const { orphaned, suspect } = this.#groups.standbys.update(holders, this.#parts.clock.now().monotonicMs);
+    const { orphaned, released, suspect } = this.#groups.standbys.update(holders, this.#parts.clock.now().monotonicMs);
     if (orphaned.length > 0) this.#inTurn(() => this.#groups.holdersGone(orphaned, 'expired'));
+    if (released.length > 0) this.#inTurn(() => this.#groups.holdersGone(released, 'released'));
     if (suspect.length > 0) this.#inTurn(() => this.#read(suspect));
   }
 

@@ -65,15 +65,23 @@ describe('the index of those who are waited for', () => {
     expect(index.nextExpiryMs).toBe(160);
   });
 
+  it('F18: a dead holder that had released something since was closed, and its groups count as released', () => {
+    const index = new StandbyIndex();
+    index.track('a', health('s1', 500, 3), 0);
+    index.track('b', health('s2', 500, 3), 0);
+    expect(index.update([health('s1', 0, 4), health('s2', 0, 3)], 10)).toEqual({ orphaned: ['b'], released: ['a'], suspect: [] });
+    expect(index.holderIds).toEqual([]);
+  });
+
   it('the groups of a dead holder are orphaned, and no longer waited for', () => {
     const index = new StandbyIndex();
     index.track('a', health('s1', 500), 0);
     index.track('b', health('s1', 500), 0);
     index.track('c', health('s2', 500), 0);
-    const news = index.update([health('s1', 0, 3), health('s2', 500)], 10);
-    expect(news).toEqual({ orphaned: ['a', 'b'], suspect: [] });
+    const news = index.update([health('s1', 0), health('s2', 500)], 10);
+    expect(news).toEqual({ orphaned: ['a', 'b'], released: [], suspect: [] });
     expect(index.holderIds).toEqual(['s2']);
-    expect(index.update([health('s1', 0)], 20)).toEqual({ orphaned: [], suspect: [] });
+    expect(index.update([health('s1', 0)], 20)).toEqual({ orphaned: [], released: [], suspect: [] });
   });
 
   it('T9: a holder that released something makes all that it holds suspect, once for each time', () => {
@@ -101,7 +109,7 @@ describe('the index of those who are waited for', () => {
   it('news of sessions that are not waited for are none', () => {
     const index = new StandbyIndex();
     index.track('a', health('s1', 500), 0);
-    expect(index.update([health('s9', 0), health('s8', 500, 7)], 10)).toEqual({ orphaned: [], suspect: [] });
+    expect(index.update([health('s9', 0), health('s8', 500, 7)], 10)).toEqual({ orphaned: [], released: [], suspect: [] });
     expect(index.holderIds).toEqual(['s1']);
   });
 
@@ -120,7 +128,7 @@ describe('the index of those who are waited for', () => {
     index.track('a', health('s1', 500), 0);
     index.clear();
     expect(index.holderIds).toEqual([]);
-    expect(index.update([health('s1', 0)], 10)).toEqual({ orphaned: [], suspect: [] });
+    expect(index.update([health('s1', 0)], 10)).toEqual({ orphaned: [], released: [], suspect: [] });
     index.track('a', health('s2', 500), 0);
     expect(index.holderIds).toEqual(['s2']);
   });

@@ -11,6 +11,8 @@ interface Holder {
 export interface HolderNews {
   /** Groups whose holder is dead. */
   readonly orphaned: readonly string[];
+  /** Groups whose holder is dead, after it has released something: it was closed, as far as can be told (F18). */
+  readonly released: readonly string[];
   /** Groups whose holder has released something: perhaps one of these. */
   readonly suspect: readonly string[];
 }
@@ -65,15 +67,16 @@ export class StandbyIndex {
     this.#holderOf.clear();
   }
 
-  /** Takes in what a heartbeat brought. Orphaned groups are no longer tracked. */
+  /** Takes in what a heartbeat brought. Groups of the dead are no longer tracked. */
   update(health: readonly HolderHealth[], receivedAtMs: number): HolderNews {
     const orphaned: string[] = [];
+    const released: string[] = [];
     const suspect: string[] = [];
     for (const { sessionId, remainingMs, releaseCount } of health) {
       const holder = this.#holders.get(sessionId);
       if (!holder) continue;
       if (remainingMs <= 0) {
-        orphaned.push(...holder.groupIds);
+        (releaseCount > holder.releaseCount ? released : orphaned).push(...holder.groupIds);
         continue;
       }
       holder.expiresAtMs = receivedAtMs + remainingMs;
@@ -81,8 +84,8 @@ export class StandbyIndex {
       holder.releaseCount = releaseCount;
       suspect.push(...holder.groupIds);
     }
-    for (const groupId of orphaned) this.untrack(groupId);
-    return { orphaned, suspect };
+    for (const groupId of [...orphaned, ...released]) this.untrack(groupId);
+    return { orphaned, released, suspect };
   }
 
   /** The groups whose holder's session should have expired by now. They are no longer tracked. */

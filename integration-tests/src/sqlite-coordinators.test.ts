@@ -1,0 +1,120 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { MemberMessage } from './member-messages.js';
+import { MemberProcess, type Told } from './member-process.js';
+
+const TTL_MS = 1_000;
+const HEARTBEAT_MS = 200;
+
+const leads = (message: MemberMessage): boolean => message.kind === 'leads';
+const standsBy = (message: MemberMessage): boolean => message.kind === 'group' && message.to === 'standby' && message.reason === 'held';
+
+describe('coordinators in several processes, over one SQLite file', () => {
+  let directory: string;
+  let members: MemberProcess[];
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'wb-coordinators-'));
+    members = [];
+  });
+
+  afterEach(async () => {
+    await Promise.all(members.map((member) => member.end()));
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  function start(memberId: string, counterFile: string | null = null): MemberProcess {
+    const member = new MemberProcess({
+      filename: join(directory, 'wb.db'),
+      memberId,
+      ttlMs: TTL_MS,
+      heartbeatMs: HEARTBEAT_MS,
+      counterFile,
+    });
+    members.push(member);
+    return member;
+  }
+
+  /** A leader, and a standby that knows of it. */
+  async function pair(): Promise<[MemberProcess, MemberProcess]> {
+    const leader = start('a');
+    await leader.until(leads);
+    const standby = start('b');
+    await standby.until(standsBy);
+    return [leader, standby];
+  }
+
+  function firstLeader(): Promise<Told & { readonly member: MemberProcess }> {
+    return Promise.race(members.map(async (member) => ({ ...(await member.until(leads)), member })));
+  }
+
+  it('F2, F20: eight that boot at once on an empty file: one leads in term 1, and seven stand by', async () => {
+    for (let at = 0; at < 8; at += 1) start(`node-${at}`);
+    const { member: leader, message } = await firstLeader();
+    expect(message).toMatchObject({ term: 1 });
+    await Promise.all(members.filter((member) => member !== leader).map((member) => member.until(standsBy)));
+    expect(members.filter((member) => member.told.some(({ message: told }) => leads(told))).length).toBe(1);
+  });
+
+  it('a killed leader is succeeded in the next term, because its session has expired', async () => {
+    const [leader, standby] = await pair();
+    const killedAtMs = performance.now();
+    leader.signal('SIGKILL');
+    const { atMs, message } = await standby.until(leads);
+    expect(message).toMatchObject({ term: 2 });
+    await standby.until((told) => told.kind === 'group' && told.to === 'claiming' && told.reason === 'expired');
+    console.log(`takeover ${(atMs - killedAtMs).toFixed(0)} ms after SIGKILL, TTL ${TTL_MS} ms`);
+  });
+
+  it('F3, F9: a frozen leader is succeeded; thawed, it does no work in its old term, stops by itself, and contends again', async () => {
+    const [leader, standby] = await pair();
+    leader.signal('SIGSTOP');
+    const taken = await standby.until(leads);
+    expect(taken.message).toMatchObject({ term: 2 });
+    const toldBefore = leader.told.length;
+    leader.signal('SIGCONT');
+    expect((await leader.until((message) => message.kind === 'stopped')).message).toMatchObject({ term: 1, reason: 'lost-trust' });
+    // What it had written to the pipe before it was frozen came before.
+    const late = leader.told.slice(toldBefore).filter(({ message, atMs }) => message.kind === 'works' && atMs > taken.atMs);
+    expect(late).toEqual([]);
+    await leader.until(standsBy, toldBefore);
+    standby.signal('SIGKILL');
+    expect((await leader.until((message) => message.kind === 'leads' && message.term > 1)).message).toMatchObject({ term: 3 });
+  });
+
+  it('F14: a closed leader is succeeded long before its session would have expired, and its process ends by itself', async () => {
+    const [leader, standby] = await pair();
+    expect(await leader.close()).toBe(0);
+    const { message } = await standby.until(leads);
+    expect(message).toMatchObject({ term: 2 });
+    // It was released, not found dead.
+    await standby.until((told) => told.kind === 'group' && told.to === 'claiming' && told.reason === 'released');
+    expect(await standby.close()).toBe(0);
+  });
+
+  it('F10: two processes of one memberId: one leads, the other stands by', async () => {
+    const [first, second] = [start('twin'), start('twin')];
+    const { member: leader } = await firstLeader();
+    const other = leader === first ? second : first;
+    await other.until(standsBy);
+    leader.signal('SIGKILL');
+    expect((await other.until(leads)).message).toMatchObject({ term: 2 });
+  });
+
+  it('F1, L4: a counter that is read, waited over, and written by leaders of six processes counts exactly', async () => {
+    const counterFile = join(directory, 'counter');
+    writeFileSync(counterFile, '0');
+    for (let at = 0; at < 6; at += 1) start(`node-${at}`, counterFile);
+    // Each member has its turn; which one is next is anybody's race.
+    await Promise.all(members.map((member) => member.until((message) => message.kind === 'leads' && message.term > 60)));
+    await Promise.all(members.map((member) => member.close()));
+    const terms = members
+      .flatMap((member) => member.told.flatMap(({ message }) => (message.kind === 'leads' ? [message.term] : [])))
+      .toSorted((a, b) => a - b);
+    expect(terms).toEqual(terms.map((_, at) => at + 1));
+    expect(Number(readFileSync(counterFile, 'utf8'))).toBe(terms.length);
+    expect(terms.length).toBeGreaterThan(60);
+  });
+});
