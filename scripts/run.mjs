@@ -1,5 +1,5 @@
 /**
- * Brings everything that a command needs, then runs it: `node scripts/run.mjs demo|test|check`. Works in a fresh clone with nothing but
+ * Brings everything that a command needs, then runs it: `node scripts/run.mjs demo|test|check|faults`. Works in a fresh clone with nothing but
  * Node and npm, and uses Node alone for that reason.
  */
 import { spawnSync } from 'node:child_process';
@@ -23,6 +23,7 @@ const staticChecks = [
 ];
 const commands = {
   demo: [build('--filter=@wb/example-demo'), ['demo', 'node', 'examples/demo/dist/main.js']],
+  faults: [build('--filter=@wb/faults'), ['faults', 'node', 'integration-tests/faults/dist/main.js']],
   test: [build(), ['test', 'vitest', 'run']],
   'check:static': staticChecks,
   check: [...staticChecks, ['unit tests and simulation', 'vitest', 'run', '--project', 'unit', '--project', 'simulation']],

@@ -65,7 +65,7 @@ describe('coordinators in several processes, over one SQLite file', () => {
     const { atMs, message } = await standby.until(leads);
     expect(message).toMatchObject({ term: 2 });
     await standby.until((told) => told.kind === 'group' && told.to === 'claiming' && told.reason === 'expired');
-    console.log(`takeover ${(atMs - killedAtMs).toFixed(0)} ms after SIGKILL, TTL ${TTL_MS} ms`);
+    process.stdout.write(`takeover ${(atMs - killedAtMs).toFixed(0)} ms after SIGKILL, TTL ${TTL_MS} ms\n`);
   });
 
   it('F3, F9: a frozen leader is succeeded; thawed, it does no work in its old term, stops by itself, and contends again', async () => {

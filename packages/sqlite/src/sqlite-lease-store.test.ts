@@ -128,7 +128,7 @@ describe('migrate()', () => {
     const other = new Database(filename);
     other.exec('begin immediate');
     // It would have to wait for the lock if it wanted to write.
-    await sqliteLeaseStore({ filename }).migrate();
+    await expect(sqliteLeaseStore({ filename }).migrate()).resolves.toBeUndefined();
     other.close();
     await first.close();
   });

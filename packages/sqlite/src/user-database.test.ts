@@ -120,10 +120,10 @@ describe("the user's own database", () => {
     await store.openSession(SESSION);
     let count = 0;
     const prepare = database.prepare.bind(database);
-    database.prepare = ((source: string) => {
+    database.prepare = (source: string) => {
       count += 1;
       return prepare(source);
-    }) as typeof database.prepare;
+    };
     for (let i = 0; i < 20; i += 1) {
       await store.claim('s', [`g${i}`]);
       await store.heartbeat({ sessionId: 's', holders: ['s'] });

@@ -1,0 +1,73 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { MemberCommand, MemberStart } from './member-start.js';
+
+const PROGRAM = fileURLToPath(new URL('./member.js', import.meta.url));
+
+/** One process of a member, as the driver holds it. */
+export class MemberProcess {
+  readonly start: MemberStart;
+  readonly #child: ChildProcess;
+  /** Set before an end that was asked for; any other end is a failure of the run. */
+  mayEnd = false;
+  isFrozen = false;
+
+  constructor(start: MemberStart, onUnexpectedEnd: (process: MemberProcess, how: string) => void) {
+    this.start = start;
+    this.#child = fork(PROGRAM, [JSON.stringify(start)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.#child.on('exit', (code, signal) => {
+      if (!this.mayEnd) onUnexpectedEnd(this, signal ?? `exit code ${code}`);
+    });
+    // A message to a process that has just died: its end is noticed anyway.
+    this.#child.on('error', () => undefined);
+  }
+
+  get isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  send(command: MemberCommand): void {
+    if (this.#child.connected) this.#child.send(command);
+  }
+
+  async kill(): Promise<void> {
+    if (!this.isAlive) return;
+    this.mayEnd = true;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Closes it in an orderly way; resolves when its process has ended. */
+  async close(): Promise<void> {
+    if (!this.isAlive) return;
+    this.mayEnd = true;
+    const ended = once(this.#child, 'exit');
+    this.send({ kind: 'close' });
+    await ended;
+  }
+
+  freeze(): void {
+    this.isFrozen = true;
+    this.#child.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.isFrozen = false;
+    this.#child.kill('SIGCONT');
+  }
+
+  /** Freezes it where it keeps nobody else out: `isBlocked` tells whether it does. */
+  async freezeOutside(isBlocked: () => Promise<boolean>): Promise<void> {
+    for (;;) {
+      this.freeze();
+      await sleep(10);
+      if (!(await isBlocked())) return;
+      this.thaw();
+      await sleep(2 + Math.random() * 10);
+      if (!this.isAlive) return;
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import type { TargetAddress } from './target.js';
+
+/** What a member is started with: plain data, for its command line. */
+export interface MemberStart {
+  readonly member: string;
+  readonly process: string;
+  readonly address: TargetAddress;
+  readonly groups: readonly string[];
+  readonly ttlMs: number;
+  readonly heartbeatMs: number;
+  /** A pause between two units of work, in ms, on average. */
+  readonly unitMs: number;
+  readonly historyPath: string;
+  /** The planted fault that it suffers from, by name; `null`: none. */
+  readonly plant: string | null;
+}
+
+/** What the driver can ask a member to do. */
+export type MemberCommand =
+  { readonly kind: 'block'; readonly forMs: number } | { readonly kind: 'resign'; readonly group: string } | { readonly kind: 'close' };
