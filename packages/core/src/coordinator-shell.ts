@@ -11,6 +11,7 @@ import { MachineLoop } from './machine-loop.js';
 import { Migration } from './migration.js';
 import { ObserverHub } from './observer-hub.js';
 import { SessionShell, type HeartbeatQuestion, type SessionParts } from './session-shell.js';
+import { StopSignals } from './stop-signals.js';
 import { StoreCaller } from './store-caller.js';
 
 /** How long one place in the queue of standbys waits for the one before it, in ms. */
@@ -38,6 +39,7 @@ export class CoordinatorShell {
   readonly #groups: GroupShell;
   readonly #observers: ObserverHub;
   readonly #hints: HintWatch;
+  readonly #stopSignals = new StopSignals();
   #standbyRank = 0;
   #isHintPending = false;
   #closing: Promise<void> | null = null;
@@ -89,9 +91,8 @@ export class CoordinatorShell {
     if (signal?.aborted === true) return Promise.resolve({ reason: 'stopped' });
     const contention = this.#groups.contend(groupId, work, options);
     if (signal) {
-      const onAbort = (): void => this.#loop.enter(() => this.#groups.stop(contention, 'stopped'));
-      signal.addEventListener('abort', onAbort);
-      void contention.finished.then(() => signal.removeEventListener('abort', onAbort));
+      const remove = this.#stopSignals.add(signal, () => this.#loop.enter(() => this.#groups.stop(contention, 'stopped')));
+      void contention.finished.then(remove);
     }
     this.#loop.enter(() => {
       this.#session.start();

@@ -100,4 +100,22 @@ describe('the signal given to lead', () => {
     expect(rig.database.leases.get('jobs')?.holderId).toBeNull();
     expect(node.work('jobs').runs).toEqual([]);
   });
+
+  it('may stop any number of groups: Node does not warn of a leak', async () => {
+    const warnings: string[] = [];
+    const hear = (warning: Error): void => void warnings.push(warning.name);
+    process.on('warning', hear);
+    try {
+      const rig = new CoordinatorRig();
+      const node = rig.start('a');
+      const stop = new AbortController();
+      const results = Array.from({ length: 20 }, (_, index) => node.lead(`group-${index}`, { signal: stop.signal }));
+      await rig.runFor(100);
+      expect(warnings).toEqual([]);
+      stop.abort();
+      expect(await rig.settle(Promise.all(results), 50)).toEqual(results.map(() => ({ reason: 'stopped' })));
+    } finally {
+      process.off('warning', hear);
+    }
+  });
 });

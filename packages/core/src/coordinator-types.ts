@@ -59,7 +59,10 @@ export interface Lease {
 /** The work of a leader. Whatever it returns or throws ends the leadership at once (F4); {@link LeadOptions} says what follows. */
 export type Work<T> = (context: WorkContext) => T | PromiseLike<T>;
 
-/** How long to wait before contending again, in ms: `minMs · factor^(n − 1)`, at most `maxMs`, after `n` failures in a row. */
+/**
+ * How long to wait before contending again, in ms: `minMs · factor^(n − 1)`, at most `maxMs`, after `n` failures in a row, and never less than two heartbeats after
+ * a failure, so that a healthy member can take over (F4); `minMs` after a normal end.
+ */
 export interface BackOffOptions {
   /** Default: 100. Range: 0 and more. */
   readonly minMs?: number;

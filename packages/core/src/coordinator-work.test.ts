@@ -99,8 +99,9 @@ describe('work that throws', () => {
     const [first, second, third, fourth] = waits as [number, number, number, number];
     // Besides the back-off: a release and a claim.
     for (const [waitMs, backOffMs] of [
-      [first, 100],
-      [second, 200],
+      // Two heartbeats at least: whoever is healthy comes first.
+      [first, 400],
+      [second, 400],
       [third, 400],
       [fourth, 450],
     ] as const) {
@@ -210,5 +211,20 @@ describe('work that hangs', () => {
     await rig.runFor(100 * TTL_MS);
     expect(a.work('jobs').run.context.signal.aborted).toBe(false);
     expect(a.isLeading('jobs')).toBe(true);
+  });
+});
+
+describe('a member that is sick', () => {
+  it('F4: does not win its group again before a healthy standby could notice, by default and without hints', async () => {
+    for (const how of ['hangs', 'throws'] as const) {
+      const rig = new CoordinatorRig();
+      const a = rig.start('a');
+      void a.lead('jobs', { watchdogMs: 300 });
+      await rig.until('a leads', () => a.isLeading('jobs'));
+      const b = await standby(rig);
+      if (how === 'throws') a.work('jobs').run.fail(new Error('sick'));
+      await rig.until('b leads', () => b.isLeading('jobs'), 300 + HEARTBEAT_MS + 20);
+      expect(a.work('jobs').runs.length).toBe(1);
+    }
   });
 });

@@ -236,7 +236,7 @@ describe('a group that is led', () => {
 
   it('F4: is released when the work fails, and then left or contended for, as the policy says', () => {
     for (const [onError, after] of [
-      ['contend', { kind: 'standby', pauseMs: 100 }],
+      ['contend', { kind: 'standby', pauseMs: 400 }],
       ['rethrow', { kind: 'closed', reason: 'work-failed' }],
     ] as const) {
       expect(step(leading, { kind: 'work-settled', failed: true }, 100, { onError })).toEqual({
@@ -251,10 +251,11 @@ describe('a group that is led', () => {
       const { state } = step({ ...leading, failureCount }, { kind: 'work-settled', failed: true }, 1_000);
       return (state as State<'yielding'>).after;
     });
-    expect(pauses).toEqual([100, 300, 900, 1_000, 1_000].map((pauseMs) => ({ kind: 'standby', pauseMs })));
+    // The first two would be shorter than what a standby may need to notice.
+    expect(pauses).toEqual([400, 400, 900, 1_000, 1_000].map((pauseMs) => ({ kind: 'standby', pauseMs })));
     expect(step({ ...leading, failureCount: 50 }, { kind: 'work-settled', failed: true }, 1_001).state).toMatchObject({
       failureCount: 1,
-      after: { pauseMs: 100 },
+      after: { pauseMs: 400 },
     });
   });
 
@@ -264,7 +265,7 @@ describe('a group that is led', () => {
     expect(groupDeadlineMs(beaten, POLICY)).toBe(550);
     expect(step(beaten, { kind: 'tick' }, 549)).toEqual(unchanged(beaten));
     expect(step(beaten, { kind: 'tick' }, 550)).toEqual({
-      state: { ...settling, reason: 'hung', failureCount: 1, overrunAtMs: 1_050, after: { kind: 'standby', pauseMs: 100 } },
+      state: { ...settling, reason: 'hung', failureCount: 1, overrunAtMs: 1_050, after: { kind: 'standby', pauseMs: 400 } },
       effects: [{ kind: 'abort-work', reason: 'hung' }],
     });
   });

@@ -94,7 +94,7 @@ export interface GroupPolicy {
   readonly backOff: { readonly minMs: number; readonly maxMs: number; readonly factor: number };
   readonly settleDeadlineMs: number;
   readonly watchdogMs: number | null;
-  /** How long to let the others go first after a resignation. */
+  /** How long to let the others go first, after a resignation or a failure. */
   readonly resignPauseMs: number;
   /** How long to wait after a claim that met a locked row. */
   readonly busyPauseMs: number;
@@ -207,7 +207,7 @@ function fromLeading(state: Leading, event: GroupEvent, nowMs: number, policy: G
     case 'tick': {
       if (policy.watchdogMs === null || nowMs < state.beatAtMs + policy.watchdogMs) return stay(state);
       const failed = countFailure(state, nowMs, policy);
-      return settle(failed, 'hung', again(backOffMs(failed.failureCount, policy)), nowMs, policy);
+      return settle(failed, 'hung', again(failurePauseMs(failed.failureCount, policy)), nowMs, policy);
     }
     case 'work-settled': {
       if (!event.failed) {
@@ -216,7 +216,7 @@ function fromLeading(state: Leading, event: GroupEvent, nowMs: number, policy: G
       }
       const failed = countFailure(state, nowMs, policy);
       const after: AfterYield =
-        policy.onError === 'rethrow' ? { kind: 'closed', reason: 'work-failed' } : again(backOffMs(failed.failureCount, policy));
+        policy.onError === 'rethrow' ? { kind: 'closed', reason: 'work-failed' } : again(failurePauseMs(failed.failureCount, policy));
       return release({ ...base(failed), lease: state.lease, after }, 'work-failed');
     }
     case 'session-lost':
@@ -309,9 +309,10 @@ function countFailure(state: Leading, nowMs: number, policy: GroupPolicy): Leadi
   return { ...state, failureCount: isFirst ? 1 : state.failureCount + 1 };
 }
 
-function backOffMs(failureCount: number, policy: GroupPolicy): number {
+/** The back-off, and at least as long as a healthy standby may need to notice that the group is free (F4). */
+function failurePauseMs(failureCount: number, policy: GroupPolicy): number {
   const { minMs, maxMs, factor } = policy.backOff;
-  return Math.min(maxMs, minMs * factor ** (failureCount - 1));
+  return Math.max(policy.resignPauseMs, Math.min(maxMs, minMs * factor ** (failureCount - 1)));
 }
 
 function standby(from: GroupBase, reason: GroupReason, holderId: string | null, notBeforeMs: number): Standby {
