@@ -1,12 +1,12 @@
 import type { ConformanceTarget } from '@wb/conformance';
 import { sqliteLeaseStore } from '@wb/sqlite';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** The folder of the database files; the processes that a case starts inherit it. */
-const directory = (process.env['WB_TEST_SQLITE_DIRECTORY'] ??= mkdtempSync(join(tmpdir(), 'wb-sqlite-')));
+/** The folder of the database files; the processes that a case starts inherit it. Whoever has made it removes it. */
+const directory = process.env['WB_TEST_SQLITE_DIRECTORY'] ?? makeDirectory();
 const sessionRetentionMs = 150;
 
 /** A file for each namespace, as a target of the conformance suite. */
@@ -22,3 +22,10 @@ const target: ConformanceTarget = {
 };
 
 export default target;
+
+function makeDirectory(): string {
+  const made = mkdtempSync(join(tmpdir(), 'wb-sqlite-'));
+  process.env['WB_TEST_SQLITE_DIRECTORY'] = made;
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+  return made;
+}

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * `wb-conformance ./my-target.js`: runs the suite against the target that a module exports.
  *
