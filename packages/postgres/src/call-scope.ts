@@ -53,7 +53,9 @@ export class CallScope {
 
   /** The fault of a store that was closed under the call. */
   closedError(): StoreError {
-    return new StoreError('STORE_CLOSED', `\`${this.operation}\` failed: the store is closed`, { outcome: this.#isSent ? 'unknown' : 'none' });
+    return new StoreError('STORE_CLOSED', `\`${this.operation}\` failed: the store is closed`, {
+      outcome: this.#isSent ? 'unknown' : 'none',
+    });
   }
 
   /** Waits for `promise`, and no longer than the call lasts. */
@@ -62,7 +64,10 @@ export class CallScope {
       let isOver = false;
       const onEnd = (): void => finish(() => reject(this.#fault!));
       const timer = systemClock.schedule(options.limitMs, () => {
-        const fault = this.#timeout(`\`${this.operation}\` failed: it took longer than ${options.limitMs} ms until ${options.for}`, undefined);
+        const fault = this.#timeout(
+          `\`${this.operation}\` failed: it took longer than ${options.limitMs} ms until ${options.for}`,
+          undefined,
+        );
         finish(() => reject(fault));
       });
       const finish = (settle: () => void): void => {
@@ -77,7 +82,7 @@ export class CallScope {
           if (isOver) options.onLate?.(value);
           else finish(() => resolve(value));
         },
-        (error: unknown) => finish(() => reject(error as Error)),
+        (error) => finish(() => reject(error)),
       );
       if (this.#fault) onEnd();
       else this.#listeners.add(onEnd);

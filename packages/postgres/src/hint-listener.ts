@@ -14,6 +14,8 @@ export class HintListener {
   readonly #channel: string;
   readonly #watchers = new Set<(hint: LeaseHint) => void>();
   #connecting: Promise<void> | null = null;
+  /** Ends an attempt to connect that nobody waits for any more. */
+  #attempt = new AbortController();
   #connection: PostgresConnection | null = null;
   #timer: Timer | null = null;
   #pauseMs = FIRST_PAUSE_MS;
@@ -55,6 +57,7 @@ export class HintListener {
   }
 
   #disconnect(): void {
+    this.#attempt.abort();
     this.#timer?.cancel();
     this.#timer = null;
     const connection = this.#connection;
@@ -71,7 +74,8 @@ export class HintListener {
   }
 
   async #open(): Promise<void> {
-    const connection = await this.#client.dedicate({ operation: 'watch', options: undefined }, async (opened) => {
+    this.#attempt = new AbortController();
+    const connection = await this.#client.dedicate({ operation: 'watch', options: { signal: this.#attempt.signal } }, async (opened) => {
       await opened.query(`listen "${this.#channel}"`);
     });
     if (this.#watchers.size === 0 || this.#client.isClosed) {

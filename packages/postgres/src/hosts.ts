@@ -14,7 +14,11 @@ export function hostsOf(config: PostgresConnectionConfig): readonly PostgresConn
   const hosts = config.host.split(',');
   const ports = typeof config.port === 'string' ? config.port.split(',') : [config.port];
   if (ports.length !== 1 && ports.length !== hosts.length) {
-    throw new WbOptionError('INVALID_OPTION', 'config.port', `\`config.port\` must name one port, or as many as there are hosts (${hosts.length})`);
+    throw new WbOptionError(
+      'INVALID_OPTION',
+      'config.port',
+      `\`config.port\` must name one port, or as many as there are hosts (${hosts.length})`,
+    );
   }
   return hosts.map((host, at) => Object.freeze({ ...config, host: host.trim(), port: Number(ports[ports.length === 1 ? 0 : at] ?? 5432) }));
 }
@@ -29,7 +33,11 @@ function hostStrings(connectionString: string): readonly string[] {
   for (const single of singles) {
     // Without a host, e.g. with `?host=/var/run/postgresql`, it is no URL to Node; the driver knows.
     if (hosts === '' || URL.canParse(single)) continue;
-    throw new WbOptionError('INVALID_OPTION', 'connectionString', '`connectionString` must be a URL: postgres://user:password@host:5432/database');
+    throw new WbOptionError(
+      'INVALID_OPTION',
+      'connectionString',
+      '`connectionString` must be a URL: postgres://user:password@host:5432/database',
+    );
   }
   return singles;
 }

@@ -149,9 +149,13 @@ function noServerError(operation: string, faults: readonly StoreError[]): StoreE
   const last = faults.at(-1)!;
   const code = last.code === 'STORE_CLOSED' || last.code === 'STORE_TIMEOUT' ? last.code : 'STORE_UNAVAILABLE';
   const isRetryable = faults.some((fault) => fault.isRetryable);
-  return new StoreError(code, `\`${operation}\` failed: none of the servers can be used: ${faults.map(({ message }) => message).join('; ')}`, {
-    cause: new AggregateError(faults),
-    isRetryable,
-    outcome: 'none',
-  });
+  return new StoreError(
+    code,
+    `\`${operation}\` failed: none of the servers can be used: ${faults.map(({ message }) => message).join('; ')}`,
+    {
+      cause: new AggregateError(faults),
+      isRetryable,
+      outcome: 'none',
+    },
+  );
 }

@@ -68,7 +68,7 @@ export class PoolConnections implements ConnectionSource {
       // One that is destroyed may still have something to say.
       if (!isBroken) client.removeListener('error', onError);
     };
-    const connection = new PostgresConnection(client as never, 'the server of the pool', 'inline', this.#options, {
+    const connection = new PostgresConnection(client, 'the server of the pool', 'inline', this.#options, {
       release: () => giveBack(false),
       destroy: () => giveBack(true),
     });

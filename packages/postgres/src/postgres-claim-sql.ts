@@ -19,7 +19,7 @@
  * @module
  */
 import type { SqlStatement, WbTables } from '@wb/sql';
-import { sql, type Kysely, type RawBuilder } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import { compiled } from './compiled.js';
 import { clockMs, isLive, notification, remainingMs, type StoreTables } from './postgres-fragments.js';
 
@@ -212,7 +212,7 @@ export function compileLeaseSql(db: Kysely<WbTables>, { session, lease, contende
       (p) => sql`
       insert into ${contender} (session_id, group_id)
       select s.session_id, a.group_id from ${session} s cross join unnest(${p.groupIds}::text[]) a (group_id)
-      where s.session_id = ${p.sessionId}::text and ${isLive('s', clockMs as RawBuilder<number>)} order by a.group_id collate "C"
+      where s.session_id = ${p.sessionId}::text and ${isLive('s', clockMs)} order by a.group_id collate "C"
       on conflict do nothing`,
     ),
 

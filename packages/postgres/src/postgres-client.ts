@@ -102,7 +102,12 @@ export class PostgresClient {
     }
   }
 
-  async #work<T>(call: Call, scope: CallScope, connection: PostgresConnection, work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
+  async #work<T>(
+    call: Call,
+    scope: CallScope,
+    connection: PostgresConnection,
+    work: (connection: PostgresConnection) => Promise<T>,
+  ): Promise<T> {
     let stage: CallStage = 'connect';
     try {
       scope.assertGoingOn();

@@ -79,7 +79,11 @@ export class PostgresConnection {
   }
 
   /** Runs one of the store's statements, in a transaction of its own and one round trip. */
-  async execute<Args extends SqlArguments, Row>(operation: string, statement: SqlStatement<Args, Row>, args: Args): Promise<readonly Row[]> {
+  async execute<Args extends SqlArguments, Row>(
+    operation: string,
+    statement: SqlStatement<Args, Row>,
+    args: Args,
+  ): Promise<readonly Row[]> {
     if (this.#mode === 'prepared') {
       const result = await this.client.query({ name: nameOf(statement), text: statement.sql, values: statement.bind(args) });
       return (result as DriverResult).rows as readonly Row[];

@@ -159,11 +159,19 @@ class PostgresLeaseStore implements LeaseStore {
     assertLeases(sessionId, leases);
     const keyOf = ({ groupId, term }: LeaseKey): string => `${term} ${groupId}`;
     const released = new Set<string>();
-    await this.#inParts({ operation: 'release', options }, [...new Map(leases.map((lease) => [keyOf(lease), lease])).values()], async (call, part) => {
-      for (const lease of await this.#releasePart(call, sessionId, part)) released.add(keyOf(lease));
-    });
+    await this.#inParts(
+      { operation: 'release', options },
+      [...new Map(leases.map((lease) => [keyOf(lease), lease])).values()],
+      async (call, part) => {
+        for (const lease of await this.#releasePart(call, sessionId, part)) released.add(keyOf(lease));
+      },
+    );
     // A duplicate finds the lease free already.
-    return leases.map((lease) => ({ groupId: lease.groupId, term: lease.term, kind: released.delete(keyOf(lease)) ? 'released' : 'not-held' }));
+    return leases.map((lease) => ({
+      groupId: lease.groupId,
+      term: lease.term,
+      kind: released.delete(keyOf(lease)) ? 'released' : 'not-held',
+    }));
   }
 
   async held(sessionId: string, options?: CallOptions): Promise<HeldLeases> {

@@ -108,7 +108,11 @@ function resolveSource({ connectionString, config, pool }: PostgresLeaseStoreOpt
   const given = Object.entries({ connectionString, config, pool }).filter(([, value]) => value !== undefined);
   if (given.length !== 1) {
     const names = given.length === 0 ? 'none of them' : given.map(([name]) => `\`${name}\``).join(' and ');
-    throw new WbOptionError('INVALID_OPTION', 'connectionString', `give one of \`connectionString\`, \`config\` and \`pool\`; there is ${names}`);
+    throw new WbOptionError(
+      'INVALID_OPTION',
+      'connectionString',
+      `give one of \`connectionString\`, \`config\` and \`pool\`; there is ${names}`,
+    );
   }
   if (pool !== undefined) {
     if (typeof pool !== 'function' && (typeof pool !== 'object' || pool === null || typeof pool.connect !== 'function')) {
@@ -139,6 +143,7 @@ function assertWhole(field: string, value: unknown, min: number, max: number): v
 }
 
 function invalid(field: string, value: unknown, limit: string): WbOptionError {
-  const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : typeof value === 'object' ? typeof value : String(value);
+  const isShown = typeof value === 'number' || typeof value === 'boolean';
+  const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : isShown ? String(value) : typeof value;
   return new WbOptionError('INVALID_OPTION', field, `\`${field}\` (${shown}) ${limit}`);
 }
