@@ -38,7 +38,7 @@ function everyCall(store: LeaseStore): ((signal: AbortSignal) => Promise<unknown
   ];
 }
 
-await describePostgres('the PostgreSQL store and its deadlines', ({ url }) => {
+await describePostgres('deadlines', ({ url }) => {
   it('T5, F11: every call to a server that accepts and never answers settles by its signal, was never sent, and leaves no connection open', async () => {
     await using bench = new PostgresBench(url);
     const proxy = await bench.proxy();

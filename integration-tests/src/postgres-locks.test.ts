@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { describePostgres } from './servers/describe-postgres.js';
 import { expired, lockWaits, openSession, PostgresBench } from './servers/postgres-bench.js';
 
-await describePostgres('the PostgreSQL store and what others have locked', ({ url }) => {
+await describePostgres('what others have locked', ({ url }) => {
   it('T1: a heartbeat whose row was locked until after its TTL is refused, although it was sent in time', async () => {
     await using bench = new PostgresBench(url);
     const store = await bench.migrated();

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { describePostgres } from './servers/describe-postgres.js';
 import { openSession, PostgresBench } from './servers/postgres-bench.js';
 
-await describePostgres('the PostgreSQL store and its round trips', ({ url }) => {
+await describePostgres('round trips', ({ url }) => {
   const modes = [
     ['connections of its own', () => ({})],
     ['a pooler', () => ({ pooler: true })],

@@ -3,7 +3,7 @@ import { describePostgres } from './servers/describe-postgres.js';
 import { freePort } from './servers/free-port.js';
 import { openSession, PostgresBench } from './servers/postgres-bench.js';
 
-await describePostgres('the PostgreSQL store and its settings', ({ url }) => {
+await describePostgres('settings, roles and servers', ({ url }) => {
   const sources = [
     ['connections of its own', () => ({})],
     ['a pooler', () => ({ pooler: true })],
@@ -92,8 +92,8 @@ await describePostgres('the PostgreSQL store and its settings', ({ url }) => {
     expect(await store.claim(sessionId, ['group'])).toMatchObject([{ kind: 'granted' }]);
     expect(await elsewhere.read(['group'])).toMatchObject([{ term: 0 }]);
     const hints: unknown[] = [];
-    await using _watch = await elsewhere.watch!((hint) => hints.push(hint));
-    await using _own = await store.watch!((hint) => hints.push(hint));
+    await elsewhere.watch!((hint) => hints.push(hint));
+    await store.watch!((hint) => hints.push(hint));
     await store.release(sessionId, [{ groupId: 'group', term: 1 }]);
     await vi.waitFor(() => expect(hints).toHaveLength(1));
     await (await bench.client()).query(`drop schema "${schema.replaceAll('"', '""')}" cascade`);
@@ -117,7 +117,7 @@ await describePostgres('the PostgreSQL store and its settings', ({ url }) => {
     await store.migrate();
     const sessionId = await openSession(store, 'own');
     const hints: unknown[] = [];
-    await using _watch = await store.watch!((hint) => hints.push(hint));
+    await store.watch!((hint) => hints.push(hint));
     await store.contend(sessionId, ['group']);
     expect(await store.claim(sessionId, ['group'])).toMatchObject([{ kind: 'granted' }]);
     await vi.waitFor(() => expect(hints).toHaveLength(1));

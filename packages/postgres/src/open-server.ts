@@ -1,15 +1,13 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import type { CallScope } from './call-scope.js';
-import { sessionSettings, type DriverClient, type SendMode, type ServerLimits } from './postgres-connection.js';
+import { sessionSettings, type OpenClient, type SendMode, type ServerLimits } from './postgres-connection.js';
 import { readOnlyError } from './postgres-errors.js';
+import { readIdentity, type ServerIdentity } from './server-identity.js';
 import type { PostgresConnectionConfig } from './user-pool.js';
 
 /** A connection of the store's own, open. */
-export interface OpenClient {
-  readonly client: DriverClient;
-  /** For messages. */
-  readonly server: string;
+export interface OwnClient extends OpenClient {
   /** Closes it at once, whatever it is doing. Idempotent. */
   readonly cut: () => void;
 }
@@ -19,29 +17,16 @@ export interface OpenServerOptions extends ServerLimits {
   readonly mode: SendMode;
   readonly connectTimeoutMs: number;
   /** Called once, when it has ended, whoever ended it. */
-  readonly onEnd: (open: OpenClient) => void;
+  readonly onEnd: (open: OwnClient) => void;
 }
 
 /** Connects to one server that takes writes, within the call. */
-export async function openServer(config: PostgresConnectionConfig, scope: CallScope, options: OpenServerOptions): Promise<OpenClient> {
+export async function openServer(config: PostgresConnectionConfig, scope: CallScope, options: OpenServerOptions): Promise<OwnClient> {
   scope.assertGoingOn();
   const { client, cut, server } = newClient(config);
-  let isOver = false;
-  const open: OpenClient = {
-    client,
-    server,
-    cut: () => {
-      end();
-      cut();
-    },
-  };
-  const end = (): void => {
-    if (isOver) return;
-    isOver = true;
-    options.onEnd(open);
-  };
+  let identity: ServerIdentity;
   try {
-    await scope.wait(prepare(client, server, scope.operation, options), {
+    identity = await scope.wait(prepare(client, server, scope.operation, options), {
       limitMs: options.connectTimeoutMs,
       for: `${server} let us in`,
     });
@@ -49,6 +34,21 @@ export async function openServer(config: PostgresConnectionConfig, scope: CallSc
     cut();
     throw error;
   }
+  let isOver = false;
+  const end = (): void => {
+    if (isOver) return;
+    isOver = true;
+    options.onEnd(open);
+  };
+  const open: OwnClient = {
+    client,
+    server,
+    identity,
+    cut: () => {
+      end();
+      cut();
+    },
+  };
   client.on('end', end);
   return open;
 }
@@ -77,10 +77,11 @@ function newClient(config: PostgresConnectionConfig): { readonly client: pg.Clie
   return { client, cut: () => socket?.destroy(), server: `${client.host}:${client.port}/${client.database ?? ''}` };
 }
 
-async function prepare(client: pg.Client, server: string, operation: string, options: OpenServerOptions): Promise<void> {
+async function prepare(client: pg.Client, server: string, operation: string, options: OpenServerOptions): Promise<ServerIdentity> {
   await client.connect();
   // Behind a pooler the settings go with every transaction, and so does the look whether the server takes writes.
-  if (options.mode === 'inline') return;
+  if (options.mode === 'inline') return null;
   const results = (await client.query(sessionSettings(options))) as unknown as readonly pg.QueryResult<{ readOnly: string }>[];
   if (results.at(-1)?.rows[0]?.readOnly !== 'off') throw readOnlyError(operation, server);
+  return await readIdentity(client);
 }

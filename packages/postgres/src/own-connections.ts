@@ -1,7 +1,7 @@
 import { StoreError } from '@wb/core';
 import type { CallScope } from './call-scope.js';
 import type { AcquireOptions, ConnectionSource } from './connection-source.js';
-import { openServer, type OpenClient } from './open-server.js';
+import { openServer, type OwnClient } from './open-server.js';
 import { PostgresConnection, type SendMode, type ServerLimits } from './postgres-connection.js';
 import { toStoreError } from './postgres-errors.js';
 import type { PostgresConnectionConfig } from './user-pool.js';
@@ -15,7 +15,7 @@ export interface OwnConnectionsOptions extends ServerLimits {
 }
 
 /** Somebody who waits: is given a connection, or `null`, the right to open one. */
-type Waiter = (open: OpenClient | null) => void;
+type Waiter = (open: OwnClient | null) => void;
 
 /**
  * A small pool of the store's own (F11). Not `pg.Pool`: its connections are of one host, it queues heartbeats behind batches, and what it does with a connection
@@ -23,8 +23,8 @@ type Waiter = (open: OpenClient | null) => void;
  */
 export class OwnConnections implements ConnectionSource {
   readonly #options: OwnConnectionsOptions;
-  readonly #idle: OpenClient[] = [];
-  readonly #open = new Set<OpenClient>();
+  readonly #idle: OwnClient[] = [];
+  readonly #open = new Set<OwnClient>();
   readonly #waiters: Waiter[] = [];
   /** Connections, and those that are being opened. */
   #count = 0;
@@ -71,12 +71,12 @@ export class OwnConnections implements ConnectionSource {
     return Promise.resolve();
   }
 
-  #lend(open: OpenClient, release: () => void): PostgresConnection {
+  #lend(open: OwnClient, release: () => void): PostgresConnection {
     const { mode } = this.#options;
-    return new PostgresConnection(open.client, open.server, mode, this.#options, { release, destroy: open.cut });
+    return new PostgresConnection(open, mode, this.#options, { release, destroy: open.cut });
   }
 
-  #takeBack(open: OpenClient): void {
+  #takeBack(open: OwnClient): void {
     // It may have broken while it was out.
     if (!this.#open.has(open)) return;
     const waiter = this.#waiters.shift();
@@ -90,9 +90,9 @@ export class OwnConnections implements ConnectionSource {
     else this.#count -= 1;
   }
 
-  async #queue(scope: CallScope, isUrgent: boolean): Promise<OpenClient | null> {
+  async #queue(scope: CallScope, isUrgent: boolean): Promise<OwnClient | null> {
     let waiter: Waiter = () => undefined;
-    const turn = new Promise<OpenClient | null>((resolve) => {
+    const turn = new Promise<OwnClient | null>((resolve) => {
       waiter = resolve;
       if (isUrgent) this.#waiters.unshift(waiter);
       else this.#waiters.push(waiter);
@@ -111,7 +111,7 @@ export class OwnConnections implements ConnectionSource {
   }
 
   /** Tries the servers in turn, from the one that took writes last. */
-  async #connect(scope: CallScope, onEnd: () => void): Promise<OpenClient> {
+  async #connect(scope: CallScope, onEnd: () => void): Promise<OwnClient> {
     const { servers } = this.#options;
     const faults: StoreError[] = [];
     for (let tried = 0; tried < servers.length; tried += 1) {
@@ -128,7 +128,7 @@ export class OwnConnections implements ConnectionSource {
     throw faults.length === 1 ? faults[0]! : noServerError(scope.operation, faults);
   }
 
-  async #openServer(server: PostgresConnectionConfig, scope: CallScope, onEnd: () => void): Promise<OpenClient> {
+  async #openServer(server: PostgresConnectionConfig, scope: CallScope, onEnd: () => void): Promise<OwnClient> {
     const open = await openServer(server, scope, {
       ...this.#options,
       onEnd: (ended) => {

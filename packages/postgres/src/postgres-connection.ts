@@ -1,6 +1,7 @@
 import type { SqlArguments, SqlStatement } from '@wb/sql';
 import { createHash } from 'node:crypto';
 import { readOnlyError } from './postgres-errors.js';
+import type { ServerIdentity } from './server-identity.js';
 import { inlined } from './sql-literal.js';
 
 /** What a connection needs of a `pg` client. */
@@ -8,6 +9,14 @@ export interface DriverClient {
   query(config: string | { readonly name: string; readonly text: string; readonly values: unknown[] }): Promise<unknown>;
   on(event: string, listener: (...values: unknown[]) => void): unknown;
   removeListener(event: string, listener: (...values: unknown[]) => void): unknown;
+}
+
+/** A connection of the driver's, open. */
+export interface OpenClient {
+  readonly client: DriverClient;
+  /** For messages. */
+  readonly server: string;
+  readonly identity: ServerIdentity;
 }
 
 /** A message from the server, as the driver hands it on. */
@@ -65,14 +74,17 @@ export class PostgresConnection {
   readonly client: DriverClient;
   /** For messages: never has a password. */
   readonly server: string;
+  /** Behind a pooler `null`: there is no telling which server the next transaction meets. */
+  readonly identity: ServerIdentity;
   readonly #mode: SendMode;
   readonly #prefix: string;
   readonly #end: ConnectionEnd;
   #isOver = false;
 
-  constructor(client: DriverClient, server: string, mode: SendMode, limits: ServerLimits, end: ConnectionEnd) {
+  constructor({ client, server, identity }: OpenClient, mode: SendMode, limits: ServerLimits, end: ConnectionEnd) {
     this.client = client;
     this.server = server;
+    this.identity = identity;
     this.#mode = mode;
     this.#prefix = transactionSettings(limits);
     this.#end = end;

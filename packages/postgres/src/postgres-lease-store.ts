@@ -18,10 +18,11 @@ import {
   type NewSession,
   type ReleaseResult,
 } from '@wb/core';
-import { partsOf } from '@wb/sql';
+import { partsOf, type SqlArguments, type SqlStatement } from '@wb/sql';
 import { createHash } from 'node:crypto';
 import { holderOf, toClaimResult } from './claim-result.js';
 import { HintListener } from './hint-listener.js';
+import { OpenedSessions } from './opened-sessions.js';
 import { pause } from './pause.js';
 import { PostgresClient, type Call } from './postgres-client.js';
 import type { ClaimRow } from './postgres-claim-sql.js';
@@ -40,6 +41,16 @@ const PRUNED_ROWS = 500;
 /** How long a release waits before it tries again for a lease that is locked, in ms. */
 const BUSY_PAUSE_MS = 20;
 
+/** A claim's answer without a session. */
+const NO_ROW: Omit<ClaimRow, 'groupId'> = Object.freeze({
+  kind: 'session-dead',
+  term: null,
+  sessionId: null,
+  memberId: null,
+  remainingMs: null,
+  releaseCount: null,
+});
+
 /**
  * A store in a PostgreSQL database (13 and later), for any number of machines. Every call is one statement and one round trip (a batch: one for each 1,000 groups); the store's
  * clock (T1) is the server's.
@@ -57,6 +68,7 @@ class PostgresLeaseStore implements LeaseStore {
   readonly #place: MigrationPlace;
   readonly #sql: StoreSql;
   readonly #listener: HintListener;
+  readonly #opened = new OpenedSessions();
   readonly #sessionRetentionMs: number;
   readonly #lockTimeoutMs: number;
 
@@ -85,12 +97,12 @@ class PostgresLeaseStore implements LeaseStore {
     assertNewSession(session);
     const { sessionId, memberId, ttlMs } = session;
     const call: Call = { operation: 'openSession', options };
-    const [row] = await this.#client.run(call, this.#sql.openSession, {
-      sessionId,
-      memberId,
-      ttlMs,
-      metadata: JSON.stringify(session.metadata ?? {}),
-      retentionMs: this.#sessionRetentionMs,
+    const metadata = JSON.stringify(session.metadata ?? {});
+    const args = { sessionId, memberId, ttlMs, metadata, retentionMs: this.#sessionRetentionMs };
+    const row = await this.#client.use(call, async (connection) => {
+      const [opened] = await connection.execute(call.operation, this.#sql.openSession, args);
+      if (Number(opened?.opened) !== 0) this.#opened.opened(sessionId, connection.identity);
+      return opened;
     });
     if (Number(row?.opened) === 0) {
       throw new StoreError('STORE_SESSION_EXISTS', `session ${JSON.stringify(sessionId)} exists already`, { outcome: 'none' });
@@ -102,8 +114,11 @@ class PostgresLeaseStore implements LeaseStore {
     assertName('sessionId', sessionId);
     for (const holder of holders) assertName('holders', holder);
     const call: Call = { operation: 'heartbeat', options, isUrgent: true };
-    const [row] = await this.#client.run(call, this.#sql.heartbeat, { sessionId, holders: textArray(holders) });
-    if (row === undefined || Number(row.closed) !== 0) return { alive: false };
+    const [row] = await this.#runFor(sessionId, call, this.#sql.heartbeat, { sessionId, holders: textArray(holders) });
+    if (row === undefined || Number(row.closed) !== 0) {
+      this.#opened.ended(sessionId);
+      return { alive: false };
+    }
     const health = row.holders === null ? [] : (JSON.parse(row.holders) as readonly (readonly [number, number])[]);
     return {
       alive: true,
@@ -124,6 +139,7 @@ class PostgresLeaseStore implements LeaseStore {
       const [row] = await this.#client.run(call, this.#sql.closeSession, { sessionId, limit: PART_SIZE });
       isDone = Number(row?.leaseCount) < PART_SIZE && Number(row?.contenderCount) < PART_SIZE;
     }
+    this.#opened.ended(sessionId);
   }
 
   async contend(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<void> {
@@ -176,7 +192,7 @@ class PostgresLeaseStore implements LeaseStore {
 
   async held(sessionId: string, options?: CallOptions): Promise<HeldLeases> {
     assertName('sessionId', sessionId);
-    const rows = await this.#client.run({ operation: 'held', options }, this.#sql.held, { sessionId });
+    const rows = await this.#runFor(sessionId, { operation: 'held', options }, this.#sql.held, { sessionId });
     const [first] = rows;
     if (first === undefined) return { alive: false, grantCount: 0, leases: [] };
     return {
@@ -231,11 +247,32 @@ class PostgresLeaseStore implements LeaseStore {
    * still busy is held back by someone who takes their time.
    */
   async #claimPart(call: Call, sessionId: string, part: readonly string[]): Promise<readonly ClaimRow[]> {
-    const rows = await this.#client.run(call, this.#sql.claim, { sessionId, groupIds: textArray(part) });
+    const rows = await this.#claimOnce(call, sessionId, part);
     const busy = rows.filter(({ kind }) => kind === 'busy').map(({ groupId }) => groupId);
     if (busy.length === 0) return rows;
-    const again = await this.#client.run(call, this.#sql.claim, { sessionId, groupIds: textArray(busy) });
+    const again = await this.#claimOnce(call, sessionId, busy);
     return [...rows.filter(({ kind }) => kind !== 'busy'), ...again];
+  }
+
+  async #claimOnce(call: Call, sessionId: string, groupIds: readonly string[]): Promise<readonly ClaimRow[]> {
+    const rows = await this.#runFor(sessionId, call, this.#sql.claim, { sessionId, groupIds: textArray(groupIds) });
+    return rows.length > 0 ? rows : groupIds.map((groupId) => ({ ...NO_ROW, groupId }));
+  }
+
+  /** Runs a statement for a live session: no rows, as for a dead one, if the server's history is not the one that it was opened on (T6). */
+  async #runFor<Args extends SqlArguments, Row>(
+    sessionId: string,
+    call: Call,
+    statement: SqlStatement<Args, Row>,
+    args: Args,
+  ): Promise<readonly Row[]> {
+    const rows = await this.#client.use(call, async (connection) =>
+      this.#opened.isLostOn(sessionId, connection.identity) ? null : await connection.execute(call.operation, statement, args),
+    );
+    if (rows !== null) return rows;
+    // Others see it live until it is closed, or has expired. What is said of it here does not depend on it.
+    await this.closeSession(sessionId, call.options).catch(() => undefined);
+    return [];
   }
 
   /** A release is definite, so it asks again for what is locked (a fence of the session's own) for as long as others would wait for a lock. */
