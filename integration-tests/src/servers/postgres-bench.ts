@@ -1,0 +1,85 @@
+import type { LeaseStore } from '@wb/core';
+import { postgresLeaseStore, type PostgresLeaseStoreOptions } from '@wb/postgres';
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { TcpProxy } from './tcp-proxy.js';
+
+/** What a test needs of a server, in a namespace of its own; everything is closed with it. */
+export class PostgresBench implements AsyncDisposable {
+  readonly url: string;
+  readonly namespace: string = `t${randomBytes(6).toString('hex')}_`;
+  readonly #ends: (() => Promise<unknown>)[] = [];
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  /** A store on the server; not migrated. */
+  store(options: Partial<Record<string, unknown>> = {}): LeaseStore {
+    const source = 'pool' in options || 'config' in options ? {} : { connectionString: this.url };
+    const store = postgresLeaseStore({ namespace: this.namespace, ...source, ...options } as PostgresLeaseStoreOptions);
+    this.#ends.push(() => store.close());
+    return store;
+  }
+
+  /** As {@link store}, migrated. */
+  async migrated(options: Partial<Record<string, unknown>> = {}): Promise<LeaseStore> {
+    const store = this.store(options);
+    await store.migrate();
+    return store;
+  }
+
+  /** A connection of the test's own, as a superuser unless told otherwise. */
+  async client(url: string = this.url): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: url });
+    client.on('error', () => undefined);
+    await client.connect();
+    this.#ends.push(() => client.end());
+    return client;
+  }
+
+  pool(config: pg.PoolConfig = {}): pg.Pool {
+    const pool = new pg.Pool({ connectionString: this.url, ...config });
+    pool.on('error', () => undefined);
+    this.#ends.push(async () => {
+      if (!pool.ended) await pool.end();
+    });
+    return pool;
+  }
+
+  async proxy(): Promise<TcpProxy> {
+    const proxy = await TcpProxy.start(this.url);
+    this.#ends.push(() => proxy.stop());
+    return proxy;
+  }
+
+  /** A table of the store, as SQL. */
+  table(name: 'session' | 'lease' | 'contender', schema = 'public'): string {
+    return `"${schema}"."${this.namespace}${name}"`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const end of this.#ends.toReversed()) await end();
+  }
+}
+
+/** Opens a session for `ttlMs` (default: longer than any test) and returns its id. */
+export async function openSession(store: LeaseStore, sessionId: string, ttlMs = 600_000): Promise<string> {
+  await store.openSession({ sessionId, memberId: sessionId, ttlMs });
+  return sessionId;
+}
+
+/** Resolves when the session's time is over, by the store. */
+export async function expired(store: LeaseStore, sessionId: string): Promise<void> {
+  while ((await store.members()).some((member) => member.sessionId === sessionId));
+}
+
+/** Resolves when `count` statements on the server wait for a lock that they cannot have yet. */
+export async function lockWaits(client: pg.Client, count = 1): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ n: string }>(
+      `select count(*) as n from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database() and pid <> pg_backend_pid()`,
+    );
+    if (Number(rows[0]!.n) >= count) return;
+  }
+}

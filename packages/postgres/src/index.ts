@@ -1,0 +1,10 @@
+export { postgresLeaseStore } from './postgres-lease-store.js';
+
+export type {
+  PostgresCommonOptions,
+  PostgresConfigOptions,
+  PostgresLeaseStoreOptions,
+  PostgresPoolOptions,
+  PostgresStringOptions,
+} from './postgres-options.js';
+export type { PostgresConnectionConfig, UserPool, UserPoolClient, UserPoolFactory } from './user-pool.js';

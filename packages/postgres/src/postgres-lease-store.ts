@@ -1,0 +1,331 @@
+import {
+  assertBatch,
+  assertLeases,
+  assertName,
+  assertNewSession,
+  StoreError,
+  type CallOptions,
+  type ClaimResult,
+  type HeartbeatRequest,
+  type HeartbeatResult,
+  type HeldLeases,
+  type LeaseHint,
+  type LeaseKey,
+  type LeaseStore,
+  type LeaseStoreCapabilities,
+  type LeaseView,
+  type MemberView,
+  type NewSession,
+  type ReleaseResult,
+} from '@wb/core';
+import { partsOf, type SqlArguments, type SqlStatement } from '@wb/sql';
+import { createHash } from 'node:crypto';
+import { holderOf, toClaimResult } from './claim-result.js';
+import { HintListener } from './hint-listener.js';
+import { OpenedSessions } from './opened-sessions.js';
+import { pause } from './pause.js';
+import { PostgresClient, type Call } from './postgres-client.js';
+import type { ClaimRow } from './postgres-claim-sql.js';
+import { storeTables } from './postgres-fragments.js';
+import { MIGRATION_LIMIT_MS, migratePostgres, type MigrationPlace } from './postgres-migration.js';
+import { resolveOptions, type PostgresLeaseStoreOptions } from './postgres-options.js';
+import { postgresSchema } from './postgres-schema.js';
+import { compileStoreSql, type StoreSql } from './postgres-statements.js';
+import { textArray, wholeArray } from './sql-literal.js';
+
+/** How many groups one statement takes: a few tens of ms, while which the session's heartbeat waits. */
+const PART_SIZE = 1_000;
+/** How much one `openSession` prunes. */
+const PRUNED_SESSIONS = 16;
+const PRUNED_ROWS = 500;
+/** How long a release waits before it tries again for a lease that is locked, in ms. */
+const BUSY_PAUSE_MS = 20;
+
+/** A claim's answer without a session. */
+const NO_ROW: Omit<ClaimRow, 'groupId'> = Object.freeze({
+  kind: 'session-dead',
+  term: null,
+  sessionId: null,
+  memberId: null,
+  remainingMs: null,
+  releaseCount: null,
+});
+
+/**
+ * A store in a PostgreSQL database (13 and later), for any number of machines. Every call is one statement and one round trip (a batch: one for each 1,000 groups); the store's
+ * clock (T1) is the server's.
+ *
+ * @throws `WbOptionError` `INVALID_OPTION`. Nothing is connected to before the first call; what is wrong with a server is a `StoreError` there.
+ */
+export function postgresLeaseStore(options: PostgresLeaseStoreOptions): LeaseStore {
+  return new PostgresLeaseStore(options);
+}
+
+class PostgresLeaseStore implements LeaseStore {
+  readonly capabilities: LeaseStoreCapabilities;
+  readonly watch?: NonNullable<LeaseStore['watch']>;
+  readonly #client: PostgresClient;
+  readonly #place: MigrationPlace;
+  readonly #sql: StoreSql;
+  readonly #listener: HintListener;
+  readonly #opened = new OpenedSessions();
+  readonly #sessionRetentionMs: number;
+  readonly #lockTimeoutMs: number;
+
+  constructor(options: PostgresLeaseStoreOptions) {
+    const resolved = resolveOptions(options);
+    const { schema, namespace, pooler } = resolved;
+    const dialect = postgresSchema(schema, namespace);
+    // Channels belong to the database, not to a schema; their names have 63 bytes.
+    const channel = namespace + createHash('sha256').update(`${schema}.${namespace}`).digest('hex').slice(0, 16);
+    this.#place = { dialect, schema, namespace };
+    this.#sql = compileStoreSql(dialect.db, storeTables(schema, namespace), channel);
+    this.#sessionRetentionMs = resolved.sessionRetentionMs;
+    this.#lockTimeoutMs = resolved.lockTimeoutMs;
+    this.#client = new PostgresClient(resolved);
+    this.#listener = new HintListener(this.#client, channel);
+    this.capabilities = Object.freeze({ name: 'postgres', durable: true, crossProcess: true, precisionMs: 1, watch: !pooler });
+    if (!pooler) this.watch = async (onHint, callOptions) => await this.#watch(onHint, callOptions);
+  }
+
+  async migrate(options?: CallOptions): Promise<void> {
+    const call: Call = { operation: 'migrate', options, limitMs: MIGRATION_LIMIT_MS };
+    await this.#client.use(call, (connection) => migratePostgres(connection, 'migrate', this.#place));
+  }
+
+  async openSession(session: NewSession, options?: CallOptions): Promise<void> {
+    assertNewSession(session);
+    const { sessionId, memberId, ttlMs } = session;
+    const call: Call = { operation: 'openSession', options };
+    const metadata = JSON.stringify(session.metadata ?? {});
+    const args = { sessionId, memberId, ttlMs, metadata, retentionMs: this.#sessionRetentionMs };
+    const row = await this.#client.use(call, async (connection) => {
+      const [opened] = await connection.execute(call.operation, this.#sql.openSession, args);
+      if (Number(opened?.opened) !== 0) this.#opened.opened(sessionId, connection.identity);
+      return opened;
+    });
+    if (Number(row?.opened) === 0) {
+      throw new StoreError('STORE_SESSION_EXISTS', `session ${JSON.stringify(sessionId)} exists already`, { outcome: 'none' });
+    }
+    if (Number(row?.hasLongDead) !== 0) await this.#prune(options);
+  }
+
+  async heartbeat({ sessionId, holders }: HeartbeatRequest, options?: CallOptions): Promise<HeartbeatResult> {
+    assertName('sessionId', sessionId);
+    for (const holder of holders) assertName('holders', holder);
+    const call: Call = { operation: 'heartbeat', options, isUrgent: true };
+    const [row] = await this.#runFor(sessionId, call, this.#sql.heartbeat, { sessionId, holders: textArray(holders) });
+    if (row === undefined || Number(row.closed) !== 0) {
+      this.#opened.ended(sessionId);
+      return { alive: false };
+    }
+    const health = row.holders === null ? [] : (JSON.parse(row.holders) as readonly (readonly [number, number])[]);
+    return {
+      alive: true,
+      grantCount: Number(row.grantCount),
+      standbyRank: Number(row.rank),
+      holders: holders.map((holderId, at) => {
+        const [remainingMs, releaseCount] = health[at]!;
+        return { sessionId: holderId, remainingMs, releaseCount };
+      }),
+    };
+  }
+
+  async closeSession(sessionId: string, options?: CallOptions): Promise<void> {
+    assertName('sessionId', sessionId);
+    const call: Call = { operation: 'closeSession', options };
+    // The first statement ends the session and so frees its leases (L1, S3). Others, if it had very many, only tidy up.
+    for (let isDone = false; !isDone;) {
+      const [row] = await this.#client.run(call, this.#sql.closeSession, { sessionId, limit: PART_SIZE });
+      isDone = Number(row?.leaseCount) < PART_SIZE && Number(row?.contenderCount) < PART_SIZE;
+    }
+    this.#opened.ended(sessionId);
+  }
+
+  async contend(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<void> {
+    assertBatch(sessionId, groupIds);
+    await this.#inParts({ operation: 'contend', options }, groupIds, (call, part) =>
+      this.#client.run(call, this.#sql.contend, { sessionId, groupIds: textArray(part) }),
+    );
+  }
+
+  async withdraw(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<void> {
+    assertBatch(sessionId, groupIds);
+    await this.#inParts({ operation: 'withdraw', options }, groupIds, (call, part) =>
+      this.#client.run(call, this.#sql.withdraw, { sessionId, groupIds: textArray(part) }),
+    );
+  }
+
+  async claim(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<readonly ClaimResult[]> {
+    assertBatch(sessionId, groupIds);
+    const rows = new Map<string, ClaimRow>();
+    await this.#inParts({ operation: 'claim', options }, [...new Set(groupIds)], async (call, part) => {
+      for (const row of await this.#claimPart(call, sessionId, part)) rows.set(row.groupId, row);
+    });
+    return groupIds.map((groupId) => {
+      const row = rows.get(groupId)!;
+      const result = toClaimResult(groupId, row);
+      // A duplicate in the batch is a claim by its holder.
+      if (row.kind === 'fresh') rows.set(groupId, { ...row, kind: 'again' });
+      return result;
+    });
+  }
+
+  async release(sessionId: string, leases: readonly LeaseKey[], options?: CallOptions): Promise<readonly ReleaseResult[]> {
+    assertLeases(sessionId, leases);
+    const keyOf = ({ groupId, term }: LeaseKey): string => `${term} ${groupId}`;
+    const released = new Set<string>();
+    await this.#inParts(
+      { operation: 'release', options },
+      [...new Map(leases.map((lease) => [keyOf(lease), lease])).values()],
+      async (call, part) => {
+        for (const lease of await this.#releasePart(call, sessionId, part)) released.add(keyOf(lease));
+      },
+    );
+    // A duplicate finds the lease free already.
+    return leases.map((lease) => ({
+      groupId: lease.groupId,
+      term: lease.term,
+      kind: released.delete(keyOf(lease)) ? 'released' : 'not-held',
+    }));
+  }
+
+  async held(sessionId: string, options?: CallOptions): Promise<HeldLeases> {
+    assertName('sessionId', sessionId);
+    const rows = await this.#runFor(sessionId, { operation: 'held', options }, this.#sql.held, { sessionId });
+    const [first] = rows;
+    if (first === undefined) return { alive: false, grantCount: 0, leases: [] };
+    return {
+      alive: true,
+      grantCount: Number(first.grantCount),
+      leases: rows.flatMap(({ groupId, term }) => (groupId === null ? [] : [{ groupId, term: Number(term) }])),
+    };
+  }
+
+  async read(groupIds: readonly string[], options?: CallOptions): Promise<readonly LeaseView[]> {
+    for (const groupId of groupIds) assertName('groupId', groupId);
+    const views: LeaseView[] = [];
+    await this.#inParts({ operation: 'read', options }, groupIds, async (call, part) => {
+      const rows = await this.#client.run(call, this.#sql.read, { groupIds: textArray(part) });
+      for (const row of rows) {
+        views.push({
+          groupId: row.groupId,
+          term: Number(row.term ?? 0),
+          holder: holderOf(row),
+          contenderCount: Number(row.contenderCount),
+        });
+      }
+    });
+    return views;
+  }
+
+  async members(options?: CallOptions): Promise<readonly MemberView[]> {
+    const rows = await this.#client.run({ operation: 'members', options }, this.#sql.members, {});
+    return rows.map((row) => ({
+      sessionId: row.sessionId,
+      memberId: row.memberId,
+      ttlMs: Number(row.ttlMs),
+      remainingMs: Number(row.remainingMs),
+      ageMs: Number(row.ageMs),
+      leaseCount: Number(row.leaseCount),
+      contendCount: Number(row.contendCount),
+      metadata: JSON.parse(row.metadata) as Record<string, string>,
+    }));
+  }
+
+  async close(): Promise<void> {
+    this.#listener.close();
+    await this.#client.close();
+  }
+
+  async #watch(onHint: (hint: LeaseHint) => void, options: CallOptions | undefined): Promise<AsyncDisposable> {
+    return await this.#listener.watch(onHint, { operation: 'watch', options });
+  }
+
+  /**
+   * The second look is at a new snapshot: it knows who has been granted what was `busy` a moment ago, and what the claimant itself was granted by a claim that it gave up. What is
+   * still busy is held back by someone who takes their time.
+   */
+  async #claimPart(call: Call, sessionId: string, part: readonly string[]): Promise<readonly ClaimRow[]> {
+    const rows = await this.#claimOnce(call, sessionId, part);
+    const busy = rows.filter(({ kind }) => kind === 'busy').map(({ groupId }) => groupId);
+    if (busy.length === 0) return rows;
+    const again = await this.#claimOnce(call, sessionId, busy);
+    return [...rows.filter(({ kind }) => kind !== 'busy'), ...again];
+  }
+
+  async #claimOnce(call: Call, sessionId: string, groupIds: readonly string[]): Promise<readonly ClaimRow[]> {
+    const rows = await this.#runFor(sessionId, call, this.#sql.claim, { sessionId, groupIds: textArray(groupIds) });
+    return rows.length > 0 ? rows : groupIds.map((groupId) => ({ ...NO_ROW, groupId }));
+  }
+
+  /** Runs a statement for a live session: no rows, as for a dead one, if the server's history is not the one that it was opened on (T6). */
+  async #runFor<Args extends SqlArguments, Row>(
+    sessionId: string,
+    call: Call,
+    statement: SqlStatement<Args, Row>,
+    args: Args,
+  ): Promise<readonly Row[]> {
+    const rows = await this.#client.use(call, async (connection) =>
+      this.#opened.isLostOn(sessionId, connection.identity) ? null : await connection.execute(call.operation, statement, args),
+    );
+    if (rows !== null) return rows;
+    // Others see it live until it is closed, or has expired. What is said of it here does not depend on it.
+    await this.closeSession(sessionId, call.options).catch(() => undefined);
+    return [];
+  }
+
+  /** A release is definite, so it asks again for what is locked (a fence of the session's own) for as long as others would wait for a lock. */
+  async #releasePart(call: Call, sessionId: string, part: readonly LeaseKey[]): Promise<readonly LeaseKey[]> {
+    const released: LeaseKey[] = [];
+    let rest = part;
+    for (let waitedMs = 0; ; waitedMs += BUSY_PAUSE_MS) {
+      const groupIds = textArray(rest.map(({ groupId }) => groupId));
+      const terms = wholeArray(rest.map(({ term }) => term));
+      const rows = await this.#client.run(call, this.#sql.release, { sessionId, groupIds, terms });
+      const ofKind = (kind: string): LeaseKey[] =>
+        rows.filter((row) => row.kind === kind).map(({ groupId, term }) => ({ groupId, term: Number(term) }));
+      released.push(...ofKind('released'));
+      rest = ofKind('busy');
+      if (rest.length === 0) return released;
+      if (waitedMs >= this.#lockTimeoutMs) {
+        throw new StoreError(
+          'STORE_BUSY',
+          `\`release\` failed: ${rest.length} leases, ${JSON.stringify(rest[0]!.groupId)} among them, were locked by other transactions for ${waitedMs} ms`,
+          { isRetryable: true, outcome: released.length > 0 ? 'unknown' : 'none' },
+        );
+      }
+      await this.#client.wait(call, pause(BUSY_PAUSE_MS));
+    }
+  }
+
+  /** Runs `run` for each part, one after the other. An empty batch is still a call: whether the store can be used is a part of its answer. */
+  async #inParts<T>(call: Call, items: readonly T[], run: (call: Call, part: readonly T[]) => Promise<unknown>): Promise<void> {
+    this.#client.assertOpen(call);
+    let isBegun = false;
+    for (const part of partsOf(items, PART_SIZE)) {
+      try {
+        await run(call, part);
+      } catch (error) {
+        throw isBegun ? afterSomeParts(error) : error;
+      }
+      isBegun = true;
+    }
+  }
+
+  /** Forgets what has been dead for long (S4, F19). The session is open whether this works or not. */
+  async #prune(options: CallOptions | undefined): Promise<void> {
+    const args = { retentionMs: this.#sessionRetentionMs, sessionLimit: PRUNED_SESSIONS, rowLimit: PRUNED_ROWS };
+    await this.#client.run({ operation: 'openSession', options }, this.#sql.prune, args).catch(() => undefined);
+  }
+}
+
+/** The parts before the one that failed were committed. */
+function afterSomeParts(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  return new StoreError(error.code as never, `${error.message}; an earlier part of the batch was committed`, {
+    cause: error,
+    isRetryable: error.isRetryable,
+    outcome: 'unknown',
+  });
+}

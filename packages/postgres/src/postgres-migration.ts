@@ -1,0 +1,64 @@
+import { planMigrations, readLedger, type SchemaDialect } from '@wb/sql';
+import type { PostgresConnection } from './postgres-connection.js';
+import { isMissingTable } from './postgres-errors.js';
+import { literal } from './sql-literal.js';
+import type { CompiledQuery } from 'kysely';
+
+/** What a migration needs to know. */
+export interface MigrationPlace {
+  readonly dialect: SchemaDialect;
+  readonly schema: string;
+  readonly namespace: string;
+}
+
+/** How long migrations may take in all, in ms: they wait for each other, and for whoever uses the tables. */
+export const MIGRATION_LIMIT_MS = 120_000;
+
+/**
+ * Brings the tables up to date (F20). PostgreSQL's DDL is transactional: one that dies in the middle leaves nothing behind. `create table if not exists` alone is not safe
+ * when two run it at once (both may find nothing, and one then violates a catalog's unique index); the advisory lock is, and the second finds the work done.
+ */
+export async function migratePostgres(connection: PostgresConnection, operation: string, place: MigrationPlace): Promise<void> {
+  // Up to date: nothing is locked and nothing is written, so that a role that may only read and write the tables gets by.
+  if (plan(place, await readApplied(connection, place)).length === 0) return;
+  const { schema, namespace } = place;
+  await connection.query(
+    `begin isolation level read committed; set local lock_timeout = 0; set local statement_timeout = ${MIGRATION_LIMIT_MS}; select pg_advisory_xact_lock(hashtextextended(${literal(`wb:${schema}.${namespace}`)}, 0))`,
+  );
+  try {
+    const [row] = await connection.query(
+      `select to_regnamespace(${literal(quoted(schema))}) is not null as "hasSchema", to_regclass(${literal(`${quoted(schema)}.${quoted(`${namespace}migration`)}`)}) is not null as "hasLedger", current_setting('transaction_read_only') as "readOnly"`,
+    );
+    connection.assertWritable(operation, row && { rows: [row] });
+    // Not `if not exists`: that asks for the right to create one even if there is nothing to create.
+    if (row?.['hasSchema'] !== true) await connection.query(`create schema ${quoted(schema)}`);
+    const applied = row?.['hasLedger'] === true ? await readApplied(connection, place) : null;
+    for (const query of plan(place, applied)) await connection.query(textOf(query));
+    await connection.query('commit');
+  } catch (error) {
+    // If even that fails, the first failure is what matters, and the connection is destroyed for it or for the one to come.
+    await connection.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}
+
+function plan({ dialect, namespace }: MigrationPlace, applied: readonly string[] | null): readonly CompiledQuery[] {
+  return planMigrations(dialect, namespace, applied);
+}
+
+async function readApplied(connection: PostgresConnection, { dialect }: MigrationPlace): Promise<readonly string[] | null> {
+  try {
+    return (await connection.query(textOf(readLedger(dialect)))).map((row) => String(row['name']));
+  } catch (error) {
+    if (isMissingTable(error)) return null;
+    throw error;
+  }
+}
+
+function textOf({ sql, parameters }: CompiledQuery): string {
+  return sql.replace(/\$(\d+)/g, (_placeholder, at: string) => literal(parameters[Number(at) - 1] as string | number));
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
