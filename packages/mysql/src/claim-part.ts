@@ -55,11 +55,11 @@ async function claimOpen(
     // After the last wait for a lock: the claimant may have expired in the meantime (T10).
     sql.settleSession({ sessionId }),
     sql.mine({ sessionId, groupIds }),
+    sql.discountMine({ sessionId, groupIds }),
     sql.grantNew({ sessionId, groupIds: JSON.stringify(missing) }),
-    sql.countGrants({ sessionId }),
     sql.takeLeases({ groupIds: JSON.stringify(present) }),
     sql.grantFree({ sessionId }),
-    sql.countGrants({ sessionId }),
+    sql.countMine({ sessionId, groupIds }),
     sql.own({ sessionId }),
     sql.leases({ groupIds }),
   ]);

@@ -54,10 +54,19 @@ export interface LeaseSql {
    * never goes back to 0; who had expired was declared dead by the statements before.
    */
   readonly grantFree: StepFactory<{ sessionId: string }>;
+  /**
+   * The two halves of counting grants: off with what the session held of these groups before, on with what it holds then. Not by `row_count()`: when the client is gone, it forgets the
+   * statement before, and the transaction goes on all the same.
+   */
+  readonly discountMine: StepFactory<Groups>;
+  readonly countMine: StepFactory<Groups>;
   /** Which of the leases the session holds, exactly as named. Under its lock that changes by this transaction only. */
   readonly heldExactly: StepFactory<Leases, PlaceRow>;
   /** Frees what matches group, session and term exactly, among the rows in `@wb_taken`: the guard is in the write, so that a duplicate that comes late frees nothing. */
   readonly release: StepFactory<Leases>;
+  /** The two halves of counting releases: on with what the session held of these leases before, off with what it still holds. */
+  readonly countHeld: StepFactory<Leases>;
+  readonly discountHeld: StepFactory<Leases>;
   /** What a session holds. */
   readonly held: StepFactory<{ sessionId: string }, { readonly groupId: string; readonly term: number }>;
   /** {@link LeaseSql.leases}, with the number of those who contend; one statement, one snapshot. */
@@ -92,8 +101,16 @@ const LEASE_LIST = `asked.place, l.term, ${asBytes('s.session_id')}, ${asBytes('
 const LEASES_FROM = `${asked(':groupIds')} left join {lease} l on l.group_id = asked.name
   left join {session} s on s.session_id = l.session_id and s.closed = 0`;
 
+/** MySQL refuses to lock what is no table, so it has to be told what to lock; MariaDB does not know the clause, and skips a comment of this number. */
+const OF_LEASE = '/*!80001 of l */';
+
 /** The groups in `@wb_taken`. */
 const TAKEN = asked('convert(@wb_taken using utf8mb4)');
+
+const COUNT_MINE = `select count(*) from ${asked(':groupIds')} straight_join {lease} l on l.group_id = asked.name where l.session_id = :sessionId`;
+
+const COUNT_HELD = `select count(*) from ${askedLeases(':leases')} straight_join {lease} l on l.group_id = asked.name
+  where l.session_id = :sessionId and l.term = asked.term`;
 
 /** Prepares {@link LeaseSql}, once for a store. */
 export function compileLeaseSql({ read, write }: StatementCompiler): LeaseSql {
@@ -112,13 +129,16 @@ export function compileLeaseSql({ read, write }: StatementCompiler): LeaseSql {
 
     takeLeases: write(`
       set @wb_taken = (
-        select json_arrayagg(l.group_id) from ${asked(':groupIds')} straight_join {lease} l on l.group_id = asked.name for update skip locked)`),
+        select json_arrayagg(l.group_id) from ${asked(':groupIds')} straight_join {lease} l on l.group_id = asked.name for update ${OF_LEASE} skip locked)`),
 
     grantFree: write(`
       update ${TAKEN} straight_join {lease} l on l.group_id = asked.name
       set l.term = l.term + 1, l.session_id = :sessionId
       where exists (select 1 from {session} me where me.session_id = :sessionId and me.closed = 0)
         and (l.session_id is null or not exists (select 1 from {session} s where s.session_id = l.session_id and s.closed = 0))`),
+
+    discountMine: write(`update {session} set grant_count = grant_count - (${COUNT_MINE}) where session_id = :sessionId`),
+    countMine: write(`update {session} set grant_count = grant_count + (${COUNT_MINE}) where session_id = :sessionId`),
 
     heldExactly: read(
       `select asked.place from {session} me straight_join ${askedLeases(':leases')} straight_join {lease} l on l.group_id = asked.name
@@ -133,6 +153,11 @@ export function compileLeaseSql({ read, write }: StatementCompiler): LeaseSql {
       set l.session_id = null
       where l.session_id = :sessionId
         and exists (select 1 from {session} me where me.session_id = :sessionId and me.closed = 0)`),
+
+    countHeld: write(`update {session} set release_count = release_count + (${COUNT_HELD}) where session_id = :sessionId and closed = 0`),
+    discountHeld: write(
+      `update {session} set release_count = release_count - (${COUNT_HELD}) where session_id = :sessionId and closed = 0`,
+    ),
 
     held: read(`select ${asBytes('group_id')}, term from {lease} where session_id = :sessionId order by group_id`, {
       groupId: 'text',

@@ -22,6 +22,7 @@ const UNKNOWN: MysqlFault = { ...FAULT, outcome: 'unknown' };
 
 /** What the server reports, by its number (E1): MySQL's and MariaDB's agree below 1900 and are apart above. */
 export const SERVER_FAULTS: Readonly<Record<number, MysqlFault>> = Object.freeze({
+  1020: BUSY, // ER_CHECKREAD: MariaDB 11.6 and later, with innodb_snapshot_isolation
   1021: REFUSED_FOR_NOW, // ER_DISK_FULL
   1040: BUSY, // ER_CON_COUNT_ERROR
   1041: { ...FAULT, isRetryable: true }, // ER_OUT_OF_RESOURCES

@@ -65,10 +65,6 @@ export interface SessionSql {
   readonly settleSessions: StepFactory<{ sessionIds: string }>;
   /** From the commit on the session is dead, and with it every lease of it is free (L1); the leases' rows need not be touched. */
   readonly closeSession: StepFactory<Session>;
-  /** Counts what the statement right before it has granted, in the transaction that grants: the counter and the leases never disagree. */
-  readonly countGrants: StepFactory<Session>;
-  /** Counts what the statement right before it has released: who sees the lease free sees the count. */
-  readonly countReleases: StepFactory<Session>;
   /** The live sessions, the oldest first. */
   readonly members: StepFactory<Record<never, never>, MemberRow>;
   /** Sessions that have been dead for longer than `retentionMs`; a closed one's expiry is at most when it was closed. */
@@ -121,9 +117,6 @@ export function compileSessionSql({ read, write }: StatementCompiler): SessionSq
 
     closeSession: write(`
       update {session} set closed = 1, expires_at_ms = least(expires_at_ms, ${NOW_MS}) where session_id = :sessionId and closed = 0`),
-
-    countGrants: write('update {session} set grant_count = grant_count + row_count() where session_id = :sessionId'),
-    countReleases: write('update {session} set release_count = release_count + row_count() where session_id = :sessionId'),
 
     members: read(
       `select ${asBytes('s.session_id')}, ${asBytes('s.member_id')}, s.ttl_ms, ${remainingMs('s')}, greatest(${NOW_MS} - s.opened_at_ms, 0),
