@@ -10,6 +10,9 @@ const BUSY_LIMIT_MS = 5_000;
 /** The first and the longest pause between two attempts, in ms. */
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 50;
+/** Flags in the server's answer to a statement. */
+const STATUS_IN_TRANSACTION = 1;
+const STATUS_AUTOCOMMIT = 2;
 /** How long rolling back may take, in ms, before the connection is ended instead. */
 const ROLLBACK_LIMIT_MS = 1_000;
 
@@ -87,6 +90,36 @@ export class MysqlClient {
     }
   }
 
+  /**
+   * A write that commits by itself, and a look after it, for connections that take one statement at a time. `null` when the write changed nothing, or when it may not be committed; also when the
+   * connection takes scripts, so that a transaction is as cheap. The number of rows says here what it says with and without `CLIENT_FOUND_ROWS`: above 0, the row has matched.
+   */
+  async runAlone<Row>(call: Call, [write, look]: readonly [Step, Step<Row>]): Promise<readonly [number, readonly Row[]] | null> {
+    return await this.retry(call, async (end) => {
+      const borrowed = await this.#borrow(call, end);
+      if (borrowed.takesScripts) {
+        borrowed.giveBack();
+        return null;
+      }
+      try {
+        const written = Object(await this.#query(borrowed, end, write.sql)) as {
+          readonly affectedRows?: number;
+          readonly serverStatus?: number;
+        };
+        const status = written.serverStatus ?? STATUS_IN_TRANSACTION;
+        const isCommitted = (status & STATUS_AUTOCOMMIT) !== 0 && (status & STATUS_IN_TRANSACTION) === 0;
+        const count = isCommitted ? (written.affectedRows ?? 0) : 0;
+        if (!isCommitted) await this.#query(borrowed, end, 'rollback and no chain no release');
+        const rows = count > 0 ? decodeRows(look.columns!, await this.#query(borrowed, end, look.sql)) : [];
+        borrowed.giveBack();
+        return count > 0 ? ([count, rows] as const) : null;
+      } catch (error) {
+        void this.#cleanUp(borrowed, error);
+        throw toStoreError(call.operation, error, 'sent');
+      }
+    });
+  }
+
   /** As {@link retry}, around calls of `run`; also goes on after an attempt that did only a part. */
   async repeat(call: Call, attempt: () => Promise<void>): Promise<void> {
     let last: StoreError | null = null;
@@ -120,12 +153,7 @@ export class MysqlClient {
   }
 
   async #transact(call: Call, end: CallEnd, kind: TransactionKind, steps: readonly Step<unknown>[]): Promise<readonly unknown[]> {
-    let borrowed: BorrowedConnection;
-    try {
-      borrowed = await this.#source.borrow(end, call.isUrgent === true);
-    } catch (error) {
-      throw toStoreError(call.operation, error, 'connecting');
-    }
+    const borrowed = await this.#borrow(call, end);
     const { before, after } = AROUND[kind];
     let results: readonly unknown[];
     try {
@@ -140,6 +168,14 @@ export class MysqlClient {
       const result = results[before.length + at];
       return columns === null ? Number(Reflect.get(Object(result), 'affectedRows')) : decodeRows(columns, result);
     });
+  }
+
+  async #borrow(call: Call, end: CallEnd): Promise<BorrowedConnection> {
+    try {
+      return await this.#source.borrow(end, call.isUrgent === true);
+    } catch (error) {
+      throw toStoreError(call.operation, error, 'connecting');
+    }
   }
 
   async #send(borrowed: BorrowedConnection, end: CallEnd, statements: readonly string[]): Promise<readonly unknown[]> {

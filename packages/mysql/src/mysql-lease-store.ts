@@ -27,12 +27,13 @@ import { resolveOptions, systemEnvironment, type MysqlEnvironment, type MysqlLea
 import { compileSessionSql, type SessionSql } from './mysql-session-sql.js';
 import { statementCompiler } from './mysql-statement.js';
 import { OwnConnections } from './own-connections.js';
+import { compilePlainHeartbeatSql, plainHeartbeat, type PlainHeartbeatSql } from './plain-heartbeat.js';
 import { pruneSessions, PRUNED_SESSIONS } from './prune-sessions.js';
 import { releasePart } from './release-part.js';
 import { UserConnections } from './user-connections.js';
 
 /** All statements of the store. */
-export type StoreSql = SessionSql & LeaseSql;
+export type StoreSql = SessionSql & LeaseSql & PlainHeartbeatSql;
 
 const CAPABILITIES: LeaseStoreCapabilities = Object.freeze({
   name: 'mysql',
@@ -64,13 +65,15 @@ export class MysqlLeaseStore implements LeaseStore {
   readonly #sql: StoreSql;
   readonly #namespace: string;
   readonly #sessionRetentionMs: number;
+  readonly #hasUserPool: boolean;
 
   constructor(options: MysqlLeaseStoreOptions, environment: MysqlEnvironment) {
     const { source, namespace, sessionRetentionMs } = resolveOptions(options);
     this.#namespace = namespace;
     this.#sessionRetentionMs = sessionRetentionMs;
+    this.#hasUserPool = source.kind === 'user';
     const compiler = statementCompiler(namespace);
-    this.#sql = Object.freeze({ ...compileSessionSql(compiler), ...compileLeaseSql(compiler) });
+    this.#sql = Object.freeze({ ...compileSessionSql(compiler), ...compileLeaseSql(compiler), ...compilePlainHeartbeatSql(compiler) });
     const connections =
       source.kind === 'own' ? new OwnConnections(source.driverOptions, source.connectionLimit) : new UserConnections(source.pool);
     this.#client = new MysqlClient(connections, environment);
@@ -106,7 +109,10 @@ export class MysqlLeaseStore implements LeaseStore {
     assertName('sessionId', sessionId);
     for (const holder of request.holders) assertName('holders', holder);
     const holders = JSON.stringify(request.holders);
-    const [, , own, ranks, seen] = await this.#client.run({ operation: 'heartbeat', options, isUrgent: true }, 'write', [
+    const call: Call = { operation: 'heartbeat', options, isUrgent: true };
+    const answer = this.#hasUserPool ? await plainHeartbeat(this.#client, call, this.#sql, request) : null;
+    if (answer !== null) return answer;
+    const [, , own, ranks, seen] = await this.#client.run(call, 'write', [
       this.#sql.lockSession({ sessionId }),
       this.#sql.beat({ sessionId }),
       this.#sql.own({ sessionId }),
