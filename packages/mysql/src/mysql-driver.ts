@@ -27,7 +27,7 @@ export interface DriverPoolConnection extends DriverConnection {
 
 /** A pool with callbacks: what `createPool` of `mysql2` returns. */
 export interface CallbackPool {
-  getConnection(callback: (error: never, connection: never) => void): void;
+  getConnection(callback: (error: unknown, connection: unknown) => void): void;
 }
 
 /** A pool with promises: what `createPool` of `mysql2/promise` returns. It wraps the other kind. */
