@@ -40,14 +40,14 @@ const SETTINGS: readonly { readonly title: string; readonly pool: PoolOptions; r
     session: ["sql_mode = 'ANSI_QUOTES'", 'autocommit = 0', 'transaction isolation level read committed'],
   },
   {
-    title: 'SERIALIZABLE, completion_type=CHAIN, a connection in latin1, a zone 14 hours east, one packet (F6)',
+    title: 'SERIALIZABLE, completion_type=CHAIN, a connection in latin1, a zone 13 hours east, one packet (F6)',
     pool: { multipleStatements: true, charset: 'latin1_swedish_ci' },
-    session: ["time_zone = '+14:00'", 'completion_type = 1', 'transaction isolation level serializable'],
+    session: ["time_zone = '+13:00'", 'completion_type = 1', 'transaction isolation level serializable'],
   },
   {
-    title: 'REPEATABLE READ, without CLIENT_FOUND_ROWS, a zone 11 hours west, statement by statement (F6)',
+    title: 'REPEATABLE READ, without CLIENT_FOUND_ROWS, a zone 12 hours west, statement by statement (F6)',
     pool: { multipleStatements: false, flags: ['-FOUND_ROWS'], bigNumberStrings: true, supportBigNumbers: true, dateStrings: true },
-    session: ["time_zone = '-11:00'", 'transaction isolation level repeatable read'],
+    session: ["time_zone = '-12:00'", 'transaction isolation level repeatable read'],
   },
 ];
 
@@ -85,7 +85,7 @@ await describeMysql('settings of connections', (lab, flavor) => {
     const own = await lab().store();
     await own.openSession({ sessionId: 'holder', memberId: 'm', ttlMs: 5_000 });
     await own.claim('holder', ['g']);
-    for (const zone of ['+14:00', '-11:00']) {
+    for (const zone of ['+13:00', '-12:00']) {
       const pool = createPool({ uri: lab().url, multipleStatements: true });
       pool.on('connection', (connection) => connection.query(`set session time_zone = '${zone}'`));
       lab().onEnd(() => pool.promise().end());

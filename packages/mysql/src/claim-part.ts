@@ -49,17 +49,18 @@ async function claimOpen(
   const missing = open.filter(({ row }) => row.term === null).map(({ groupId }) => groupId);
   const present = open.filter(({ row }) => row.term !== null).map(({ groupId }) => groupId);
   const suspects = sortedTexts(new Set(open.flatMap(({ row }) => (row.sessionId === null ? [] : [row.sessionId]))));
-  const [, , , before, , , , , , own, seen] = await client.run(call, 'write', [
+  const [, , , before, , , , , , , own, seen] = await client.run(call, 'write', [
     sql.lockSession({ sessionId }),
     sql.settleSessions({ sessionIds: JSON.stringify(suspects) }),
     // After the last wait for a lock: the claimant may have expired in the meantime (T10).
     sql.settleSession({ sessionId }),
     sql.mine({ sessionId, groupIds }),
-    sql.discountMine({ sessionId, groupIds }),
+    sql.countBefore({ sessionId, groupIds }),
     sql.grantNew({ sessionId, groupIds: JSON.stringify(missing) }),
-    sql.takeLeases({ groupIds: JSON.stringify(present) }),
+    sql.takeLeases(present),
     sql.grantFree({ sessionId }),
-    sql.countMine({ sessionId, groupIds }),
+    sql.countAfter({ sessionId, groupIds }),
+    sql.countGrants({ sessionId }),
     sql.own({ sessionId }),
     sql.leases({ groupIds }),
   ]);

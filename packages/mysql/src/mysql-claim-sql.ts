@@ -10,7 +10,7 @@
  * @module
  */
 import { asBytes, asked, askedLeases, isLive, NOW_MS, remainingMs } from './mysql-fragments.js';
-import type { StatementCompiler, StepFactory } from './mysql-statement.js';
+import type { StatementCompiler, Step, StepFactory } from './mysql-statement.js';
 
 /** Groups of a session; `groupIds` is a sorted JSON array of texts. */
 type Groups = { readonly sessionId: string; readonly groupIds: string };
@@ -47,26 +47,33 @@ export interface LeaseSql {
   readonly mine: StepFactory<Groups, PlaceRow>;
   /** Grants what nobody ever held, if the session is live: the primary key leaves the row to one of any number of claimants, and skips it for the others. */
   readonly grantNew: StepFactory<Groups>;
-  /** Takes the rows of the groups as far as nobody else has them, and keeps their names in `@wb_taken`. */
-  readonly takeLeases: StepFactory<{ groupIds: string }>;
+  /**
+   * Takes the rows of the groups as far as nobody else has them, and keeps their names in `@wb_taken`. A list of names and no join with `json_table`: MySQL will not lock such a join, and
+   * MariaDB forgets to skip in it.
+   */
+  readonly takeLeases: (groupIds: readonly string[]) => Step;
   /**
    * Grants what is free among the rows in `@wb_taken`: raising the term and taking the lease is one step, guarded by the row itself and by the two sessions. They are asked for `closed` only, which
    * never goes back to 0; who had expired was declared dead by the statements before.
    */
   readonly grantFree: StepFactory<{ sessionId: string }>;
+  /** How many of the groups the session holds, kept in `@wb_before`. By a plain `select`: a query inside of an `update` or a `set` would lock what it counts, wait for it, and keep others from taking it. */
+  readonly countBefore: StepFactory<Groups>;
+  /** As {@link LeaseSql.countBefore}, in `@wb_after`. */
+  readonly countAfter: StepFactory<Groups>;
   /**
-   * The two halves of counting grants: off with what the session held of these groups before, on with what it holds then. Not by `row_count()`: when the client is gone, it forgets the
-   * statement before, and the transaction goes on all the same.
+   * Counts what was granted in between. Not by `row_count()`: when the client is gone, the server forgets how many rows the statement before has changed, and the transaction goes on all the same.
    */
-  readonly discountMine: StepFactory<Groups>;
-  readonly countMine: StepFactory<Groups>;
+  readonly countGrants: StepFactory<{ sessionId: string }>;
   /** Which of the leases the session holds, exactly as named. Under its lock that changes by this transaction only. */
   readonly heldExactly: StepFactory<Leases, PlaceRow>;
   /** Frees what matches group, session and term exactly, among the rows in `@wb_taken`: the guard is in the write, so that a duplicate that comes late frees nothing. */
   readonly release: StepFactory<Leases>;
-  /** The two halves of counting releases: on with what the session held of these leases before, off with what it still holds. */
-  readonly countHeld: StepFactory<Leases>;
-  readonly discountHeld: StepFactory<Leases>;
+  /** How many of the leases the session holds, exactly as named. */
+  readonly countHeldBefore: StepFactory<Leases>;
+  readonly countHeldAfter: StepFactory<Leases>;
+  /** Counts what was released in between, in the transaction that releases: who sees the lease free sees the count. */
+  readonly countReleases: StepFactory<{ sessionId: string }>;
   /** What a session holds. */
   readonly held: StepFactory<{ sessionId: string }, { readonly groupId: string; readonly term: number }>;
   /** {@link LeaseSql.leases}, with the number of those who contend; one statement, one snapshot. */
@@ -101,19 +108,19 @@ const LEASE_LIST = `asked.place, l.term, ${asBytes('s.session_id')}, ${asBytes('
 const LEASES_FROM = `${asked(':groupIds')} left join {lease} l on l.group_id = asked.name
   left join {session} s on s.session_id = l.session_id and s.closed = 0`;
 
-/** MySQL refuses to lock what is no table, so it has to be told what to lock; MariaDB does not know the clause, and skips a comment of this number. */
-const OF_LEASE = '/*!80001 of l */';
+/** Whatever the optimizer thinks of a small table: a scan would wait for rows that are none of ours. */
+const LEASE_BY_KEY = '{lease} l force index (primary)';
 
 /** The groups in `@wb_taken`. */
 const TAKEN = asked('convert(@wb_taken using utf8mb4)');
 
-const COUNT_MINE = `select count(*) from ${asked(':groupIds')} straight_join {lease} l on l.group_id = asked.name where l.session_id = :sessionId`;
+const FROM_MINE = `from ${asked(':groupIds')} straight_join {lease} l on l.group_id = asked.name where l.session_id = :sessionId`;
 
-const COUNT_HELD = `select count(*) from ${askedLeases(':leases')} straight_join {lease} l on l.group_id = asked.name
+const FROM_HELD = `from ${askedLeases(':leases')} straight_join {lease} l on l.group_id = asked.name
   where l.session_id = :sessionId and l.term = asked.term`;
 
 /** Prepares {@link LeaseSql}, once for a store. */
-export function compileLeaseSql({ read, write }: StatementCompiler): LeaseSql {
+export function compileLeaseSql({ read, write, writeMany }: StatementCompiler): LeaseSql {
   return Object.freeze<LeaseSql>({
     leases: read(`select ${LEASE_LIST} from ${LEASES_FROM}`, LEASE_COLUMNS),
 
@@ -127,18 +134,18 @@ export function compileLeaseSql({ read, write }: StatementCompiler): LeaseSql {
       select asked.name, 1, me.session_id from {session} me straight_join ${asked(':groupIds')}
       where me.session_id = :sessionId and me.closed = 0 order by asked.place`),
 
-    takeLeases: write(`
-      set @wb_taken = (
-        select json_arrayagg(l.group_id) from ${asked(':groupIds')} straight_join {lease} l on l.group_id = asked.name for update ${OF_LEASE} skip locked)`),
+    takeLeases: writeMany(`
+      select json_arrayagg(l.group_id) into @wb_taken from {lease} l force index (primary) where l.group_id in (:names) for update skip locked`),
 
     grantFree: write(`
-      update ${TAKEN} straight_join {lease} l on l.group_id = asked.name
+      update ${TAKEN} straight_join ${LEASE_BY_KEY} on l.group_id = asked.name
       set l.term = l.term + 1, l.session_id = :sessionId
       where exists (select 1 from {session} me where me.session_id = :sessionId and me.closed = 0)
         and (l.session_id is null or not exists (select 1 from {session} s where s.session_id = l.session_id and s.closed = 0))`),
 
-    discountMine: write(`update {session} set grant_count = grant_count - (${COUNT_MINE}) where session_id = :sessionId`),
-    countMine: write(`update {session} set grant_count = grant_count + (${COUNT_MINE}) where session_id = :sessionId`),
+    countBefore: write(`select count(*) into @wb_before ${FROM_MINE}`),
+    countAfter: write(`select count(*) into @wb_after ${FROM_MINE}`),
+    countGrants: write('update {session} set grant_count = grant_count + @wb_after - @wb_before where session_id = :sessionId'),
 
     heldExactly: read(
       `select asked.place from {session} me straight_join ${askedLeases(':leases')} straight_join {lease} l on l.group_id = asked.name
@@ -148,16 +155,15 @@ export function compileLeaseSql({ read, write }: StatementCompiler): LeaseSql {
 
     release: write(`
       update ${TAKEN}
-        straight_join {lease} l on l.group_id = asked.name
+        straight_join ${LEASE_BY_KEY} on l.group_id = asked.name
         straight_join ${askedLeases(':leases').replace(/asked$/, 'named')} on named.name = l.group_id and named.term = l.term
       set l.session_id = null
       where l.session_id = :sessionId
         and exists (select 1 from {session} me where me.session_id = :sessionId and me.closed = 0)`),
 
-    countHeld: write(`update {session} set release_count = release_count + (${COUNT_HELD}) where session_id = :sessionId and closed = 0`),
-    discountHeld: write(
-      `update {session} set release_count = release_count - (${COUNT_HELD}) where session_id = :sessionId and closed = 0`,
-    ),
+    countHeldBefore: write(`select count(*) into @wb_before ${FROM_HELD}`),
+    countHeldAfter: write(`select count(*) into @wb_after ${FROM_HELD}`),
+    countReleases: write('update {session} set release_count = release_count + @wb_before - @wb_after where session_id = :sessionId'),
 
     held: read(`select ${asBytes('group_id')}, term from {lease} where session_id = :sessionId order by group_id`, {
       groupId: 'text',
@@ -179,7 +185,7 @@ export function compileLeaseSql({ read, write }: StatementCompiler): LeaseSql {
       where me.session_id = :sessionId and ${isLive('me')} order by asked.place`),
 
     withdraw: write(`
-      delete c from ${asked(':groupIds')} straight_join {contender} c on c.session_id = :sessionId and c.group_id = asked.name`),
+      delete c from ${asked(':groupIds')} straight_join {contender} c force index (primary) on c.session_id = :sessionId and c.group_id = asked.name`),
 
     clearContenders: write('delete from {contender} where session_id = :sessionId order by session_id, group_id limit :limit'),
 
@@ -190,7 +196,7 @@ export function compileLeaseSql({ read, write }: StatementCompiler): LeaseSql {
 
     clearLeases: write(`
       update ${TAKEN}
-        straight_join {lease} l on l.group_id = asked.name
+        straight_join ${LEASE_BY_KEY} on l.group_id = asked.name
         straight_join ${asked(':sessionIds').replace(/asked$/, 'dead')} on dead.name = l.session_id
       set l.session_id = null`),
   });

@@ -46,8 +46,8 @@ const AROUND: Readonly<Record<TransactionKind, { readonly before: readonly strin
     before: ['rollback and no chain no release', 'set transaction isolation level repeatable read', 'start transaction read only'],
     after: ['commit and no chain no release'],
   },
-  /** Statements that end a transaction by themselves. */
-  bare: { before: [], after: [] },
+  /** DDL ends a transaction by itself; what stands beside it does not, with `autocommit=0`. */
+  bare: { before: [], after: ['commit and no chain no release'] },
 });
 
 /** Makes calls to the database: borrows a connection for each, heeds the signal and `close()` at every moment, and repeats what the database was too busy for. */

@@ -111,7 +111,7 @@ export function compileSessionSql({ read, write }: StatementCompiler): SessionSq
     ),
 
     settleSessions: write(`
-      update ${asked(':sessionIds')} straight_join {session} s on s.session_id = asked.name
+      update ${asked(':sessionIds')} straight_join {session} s force index (primary) on s.session_id = asked.name
       set s.closed = if(s.expires_at_ms <= ${NOW_MS}, 1, 0), s.expires_at_ms = least(s.expires_at_ms, ${NOW_MS} + s.ttl_ms)
       where s.closed = 0 and (s.expires_at_ms <= ${NOW_MS} or s.expires_at_ms > ${NOW_MS} + s.ttl_ms)`),
 
@@ -143,7 +143,7 @@ export function compileSessionSql({ read, write }: StatementCompiler): SessionSq
     }),
 
     deleteSessions: write(`
-      delete s from ${asked(':sessionIds')} straight_join {session} s on s.session_id = asked.name
+      delete s from ${asked(':sessionIds')} straight_join {session} s force index (primary) on s.session_id = asked.name
       where not exists (select 1 from {lease} l where l.session_id = s.session_id)
         and not exists (select 1 from {contender} c where c.session_id = s.session_id)`),
   });

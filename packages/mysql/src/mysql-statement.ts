@@ -19,6 +19,8 @@ export type StepFactory<Args extends SqlArguments, Row = never> = (args: Args) =
 export interface StatementCompiler {
   /** A statement that returns no rows. `{session}` stands for the table, `:name` for the value of an argument. */
   write<Args extends SqlArguments>(text: string): StepFactory<Args>;
+  /** As `write`, with `(:names)` standing for a list of texts. */
+  writeMany(text: string): (names: readonly string[]) => Step;
   /** A statement that returns rows. */
   read<Args extends SqlArguments, Row>(text: string, columns: Columns<Row>): StepFactory<Args, Row>;
 }
@@ -44,11 +46,20 @@ export function statementCompiler(namespace: string): StatementCompiler {
       const toSql = compile(text);
       return (args) => ({ sql: toSql(args), columns: null });
     },
+    writeMany: (text) => {
+      const [before, after] = compile(text.replace('(:names)', '(?)'))({}).split('?') as [string, string];
+      return (names) => ({ sql: before + literals(names) + after, columns: null });
+    },
     read: (text, columns) => {
       const toSql = compile(text);
       return (args) => ({ sql: toSql(args), columns });
     },
   };
+}
+
+/** Texts as the inside of `in (…)`. With none, nothing is in it. */
+export function literals(values: readonly string[]): string {
+  return values.length === 0 ? 'null' : values.map(literal).join(', ');
 }
 
 /** A value as a literal. */

@@ -1,4 +1,5 @@
 import { StoreError } from '@wb/core';
+import { sortedTexts } from './batch-part.js';
 import type { Call, MysqlClient } from './mysql-client.js';
 import type { StoreSql } from './mysql-lease-store.js';
 
@@ -13,7 +14,7 @@ export async function pruneSessions(client: MysqlClient, call: Call, sql: StoreS
   try {
     const [leases] = await client.run(call, 'read', [sql.leasesOf({ sessionIds, limit: PRUNED_ROWS })]);
     await client.run(call, 'write', [
-      sql.takeLeases({ groupIds: JSON.stringify(leases.map(({ groupId }) => groupId)) }),
+      sql.takeLeases(sortedTexts(leases.map(({ groupId }) => groupId))),
       sql.clearLeases({ sessionIds }),
       ...dead.map((sessionId) => sql.clearContenders({ sessionId, limit: PRUNED_ROWS })),
       sql.deleteSessions({ sessionIds }),

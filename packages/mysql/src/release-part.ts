@@ -18,15 +18,16 @@ export async function releasePart(
   let open = part;
   await client.repeat(call, async () => {
     const leases = JSON.stringify(open.map(({ groupId, term }) => [groupId, term]));
-    const groupIds = JSON.stringify(sortedTexts(new Set(open.map(({ groupId }) => groupId))));
-    const [, , before, , , , , after] = await client.run(call, 'write', [
+    const groupIds = sortedTexts(new Set(open.map(({ groupId }) => groupId)));
+    const [, , before, , , , , , after] = await client.run(call, 'write', [
       sql.lockSession({ sessionId }),
       sql.settleSession({ sessionId }),
       sql.heldExactly({ sessionId, leases }),
-      sql.countHeld({ sessionId, leases }),
-      sql.takeLeases({ groupIds }),
+      sql.countHeldBefore({ sessionId, leases }),
+      sql.takeLeases(groupIds),
       sql.release({ sessionId, leases }),
-      sql.discountHeld({ sessionId, leases }),
+      sql.countHeldAfter({ sessionId, leases }),
+      sql.countReleases({ sessionId }),
       sql.heldExactly({ sessionId, leases }),
     ]);
     const stuck = new Set(after.map(({ place }) => place));
