@@ -1,0 +1,131 @@
+import { mysqlLeaseStore } from '@wb/mysql';
+import type { LeaseStore } from '@wb/core';
+import { createPool } from 'mysql2';
+import { expect, it } from 'vitest';
+import { describeMysql, type MysqlLab } from './servers/mysql-lab.js';
+
+const LONG_TTL_MS = 600_000;
+
+async function untilDead(store: LeaseStore, sessionId: string): Promise<void> {
+  while ((await store.members()).some((member) => member.sessionId === sessionId));
+}
+
+async function open(store: LeaseStore, sessionId: string, ttlMs = LONG_TTL_MS): Promise<string> {
+  await store.openSession({ sessionId, memberId: 'm', ttlMs });
+  return sessionId;
+}
+
+/** A client on a pool of the user's that takes one statement at a time. */
+function plainStore(lab: MysqlLab): LeaseStore {
+  const pool = createPool({ uri: lab.url });
+  const store = mysqlLeaseStore({ pool, namespace: lab.namespace });
+  lab.onEnd(() => pool.promise().end());
+  return store;
+}
+
+await describeMysql('locks', (lab) => {
+  for (const way of ['in one packet', 'statement by statement'] as const) {
+    it(`T1: a heartbeat whose row was locked past the expiry is refused, although it was sent before (${way})`, async () => {
+      const other = await lab().store();
+      const store = way === 'in one packet' ? await lab().store() : plainStore(lab());
+      await store.members();
+      await open(store, 's', 400);
+      const connection = await lab().connection();
+      await connection.query('start transaction');
+      await connection.query(`select * from ${lab().table('session')} where session_id = 's' for update`);
+      const heartbeat = store.heartbeat({ sessionId: 's', holders: [] });
+      await lab().untilSomeoneWaits();
+      await untilDead(other, 's');
+      await connection.query('commit');
+      expect(await heartbeat).toEqual({ alive: false });
+      expect(await store.heartbeat({ sessionId: 's', holders: [] })).toEqual({ alive: false });
+    });
+  }
+
+  it('L5: a claim waits for a heartbeat that is not committed yet, and is then refused', async () => {
+    const store = await lab().store();
+    await open(store, 'holder', 300);
+    await open(store, 'rival');
+    await store.claim('holder', ['g']);
+    const connection = await lab().connection();
+    await connection.query('start transaction');
+    await connection.query(`update ${lab().table('session')} set expires_at_ms = expires_at_ms + 60000 where session_id = 'holder'`);
+    await untilDead(store, 'holder');
+    const claim = store.claim('rival', ['g']);
+    await lab().untilSomeoneWaits();
+    await connection.query('commit');
+    const [result] = await claim;
+    // The rival's ttl is shorter than what was added: an expiry that is too far away is drawn in, never past now + TTL.
+    expect(result).toMatchObject({ kind: 'refused', reason: 'held', holder: { sessionId: 'holder' } });
+  });
+
+  it('T8: a lease in a frozen transaction is refused as busy, and stalls nobody: neither the rest of the batch nor the claimant', async () => {
+    const store = await lab().store();
+    await open(store, 'dying');
+    await open(store, 'rival');
+    await store.claim('dying', ['fenced', 'free']);
+    const connection = await lab().connection();
+    await connection.query('start transaction');
+    await connection.query(`select * from ${lab().table('lease')} where group_id = 'fenced' for update`);
+    // A leader that lives is named, whether its lease is locked or not.
+    expect(await store.claim('rival', ['fenced'])).toMatchObject([{ reason: 'held', holder: { sessionId: 'dying' } }]);
+    await store.closeSession('dying');
+    const results = await store.claim('rival', ['fenced', 'free', 'new'], { signal: AbortSignal.timeout(1_500) });
+    expect(results).toMatchObject([{ reason: 'busy' }, { kind: 'granted', term: 2 }, { kind: 'granted', term: 1 }]);
+    await connection.query('rollback');
+    expect(await store.claim('rival', ['fenced'])).toMatchObject([{ kind: 'granted', term: 2, fresh: true }]);
+  });
+
+  it('T8: a release waits for the transaction that holds its lease, and answers for certain', async () => {
+    const store = await lab().store();
+    await open(store, 's');
+    await store.claim('s', ['fenced', 'free']);
+    const connection = await lab().connection();
+    await connection.query('start transaction');
+    await connection.query(`select * from ${lab().table('lease')} where group_id = 'fenced' for update`);
+    const leases = ['free', 'fenced'].map((groupId) => ({ groupId, term: 1 }));
+    const aborted = store.release('s', leases, { signal: AbortSignal.timeout(200) });
+    await expect(aborted).rejects.toMatchObject({ code: 'STORE_TIMEOUT', isRetryable: true });
+    const release = store.release('s', leases);
+    expect((await store.heartbeat({ sessionId: 's', holders: [] })).alive).toBe(true);
+    await connection.query('rollback');
+    expect(await release).toMatchObject([{ kind: 'not-held' }, { kind: 'released' }]);
+    expect(await store.heartbeat({ sessionId: 's', holders: ['s'] })).toMatchObject({ holders: [{ releaseCount: 2 }] });
+  });
+
+  it('a claim that is chosen as the victim of a deadlock is repeated, and counted once', async () => {
+    const store = await lab().store();
+    await open(store, 'a');
+    await open(store, 'dead', 1);
+    await open(store, 'holder', 200);
+    await store.claim('holder', ['g']);
+    await untilDead(store, 'holder');
+    const connection = await lab().connection();
+    const deadlocks = await lab().metric('lock_deadlocks');
+    await connection.query('start transaction');
+    // Heavier than the claim: the server rolls back the lighter one.
+    await connection.query(`insert into ${lab().table('contender')} (session_id, group_id)
+      select 'x', j.v from json_table('${JSON.stringify(Array.from({ length: 500 }, (_, at) => String(at)))}', '$[*]' columns (v varchar(9) path '$')) j`);
+    await connection.query(`select * from ${lab().table('session')} where session_id = 'holder' for update`);
+    const claim = store.claim('a', ['g']);
+    await lab().untilSomeoneWaits();
+    await connection.query(`update ${lab().table('session')} set metadata = '{"by":"other"}' where session_id = 'a'`);
+    await connection.query('commit');
+    expect(await claim).toEqual([{ kind: 'granted', groupId: 'g', term: 2, fresh: true }]);
+    expect(await lab().metric('lock_deadlocks')).toBeGreaterThan(deadlocks);
+    expect(await store.held('a')).toEqual({ alive: true, grantCount: 1, leases: [{ groupId: 'g', term: 2 }] });
+  });
+
+  it('a wait for a lock that the server gives up is taken up again within the deadline', async () => {
+    const store = await lab().store();
+    await open(store, 's');
+    const connection = await lab().connection();
+    await connection.query('start transaction');
+    await connection.query(`select * from ${lab().table('session')} where session_id = 's' for update`);
+    const before = await lab().metric('lock_timeouts');
+    const heartbeat = store.heartbeat({ sessionId: 's', holders: [] });
+    await lab().until("select `count` as n from information_schema.innodb_metrics where name = 'lock_timeouts'", (n) => n > before);
+    await connection.query('commit');
+    expect(await heartbeat).toMatchObject({ alive: true });
+  });
+});

@@ -1,0 +1,103 @@
+import { runLeaseStoreConformance, formatReport, type ConformanceTarget } from '@wb/conformance';
+import { mysqlLeaseStore } from '@wb/mysql';
+import { createPool, type Pool, type PoolOptions } from 'mysql2';
+import { expect, it } from 'vitest';
+import { describeMysql } from './servers/mysql-lab.js';
+
+/** Cases that read, write, count, race and compare names. */
+const CASES = [
+  'S1.5',
+  'S1.8',
+  'S1.9',
+  'S1.11',
+  'S2.2',
+  'S2.3',
+  'S4.1',
+  'L1.9',
+  'L1.11',
+  'L2.1',
+  'L3.3',
+  'L3.4',
+  'L4.2',
+  'L4.6',
+  'L5.1',
+  'F20.1',
+];
+
+const SETTINGS: readonly { readonly title: string; readonly pool: PoolOptions; readonly session: readonly string[] }[] = [
+  {
+    title: 'ANSI_QUOTES, NO_BACKSLASH_ESCAPES, autocommit=0, REPEATABLE READ, without CLIENT_FOUND_ROWS, one packet',
+    pool: { multipleStatements: true, flags: ['-FOUND_ROWS'] },
+    session: [
+      "sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,STRICT_ALL_TABLES'",
+      'autocommit = 0',
+      'transaction isolation level repeatable read',
+    ],
+  },
+  {
+    title: 'ANSI_QUOTES, autocommit=0, READ COMMITTED, with CLIENT_FOUND_ROWS, statement by statement',
+    pool: { multipleStatements: false },
+    session: ["sql_mode = 'ANSI_QUOTES'", 'autocommit = 0', 'transaction isolation level read committed'],
+  },
+  {
+    title: 'SERIALIZABLE, completion_type=CHAIN, a connection in latin1, a zone 13 hours east, one packet (F6)',
+    pool: { multipleStatements: true, charset: 'latin1_swedish_ci' },
+    session: ["time_zone = '+13:00'", 'completion_type = 1', 'transaction isolation level serializable'],
+  },
+  {
+    title: 'REPEATABLE READ, without CLIENT_FOUND_ROWS, a zone 12 hours west, statement by statement (F6)',
+    pool: { multipleStatements: false, flags: ['-FOUND_ROWS'], bigNumberStrings: true, supportBigNumbers: true, dateStrings: true },
+    session: ["time_zone = '-12:00'", 'transaction isolation level repeatable read'],
+  },
+];
+
+await describeMysql('settings of connections', (lab, flavor) => {
+  for (const { title, pool: poolOptions, session } of SETTINGS) {
+    it(`keeps the contract with ${title}`, async () => {
+      const pools: Pool[] = [];
+      const target: ConformanceTarget = {
+        name: flavor,
+        sessionRetentionMs: 150,
+        open: (namespace) => {
+          const pool = createPool({ uri: lab().url, connectionLimit: 4, ...poolOptions });
+          pool.on('connection', (connection) => {
+            for (const setting of session) connection.query(`set session ${setting}`);
+          });
+          pools.push(pool);
+          const store = mysqlLeaseStore({ pool, namespace, sessionRetentionMs: 150 });
+          return store;
+        },
+        drop: async (namespace) => {
+          await Promise.all(pools.splice(0).map((pool) => pool.promise().end()));
+          const connection = await lab().connection();
+          for (const table of ['session', 'lease', 'contender', 'migration']) {
+            await connection.query(`drop table if exists \`${namespace}${table}\``);
+          }
+        },
+      };
+      const report = await runLeaseStoreConformance(target, { only: CASES });
+      expect(report.failedCount, formatReport(report)).toBe(0);
+      expect(report.passedCount).toBe(CASES.length);
+    });
+  }
+
+  it('F6: sessions of the database in zones 25 hours apart see one time', async () => {
+    const own = await lab().store();
+    await own.openSession({ sessionId: 'holder', memberId: 'm', ttlMs: 5_000 });
+    await own.claim('holder', ['g']);
+    for (const zone of ['+13:00', '-12:00']) {
+      const pool = createPool({ uri: lab().url, multipleStatements: true });
+      pool.on('connection', (connection) => connection.query(`set session time_zone = '${zone}'`));
+      lab().onEnd(() => pool.promise().end());
+      const store = mysqlLeaseStore({ pool, namespace: lab().namespace });
+      await store.openSession({ sessionId: zone, memberId: 'm', ttlMs: 5_000 });
+      expect(await store.claim(zone, ['g'])).toMatchObject([{ reason: 'held' }]);
+      expect(await store.heartbeat({ sessionId: 'holder', holders: [] })).toMatchObject({ alive: true });
+      for (const { remainingMs, ageMs } of await own.members()) {
+        expect(remainingMs).toBeGreaterThan(0);
+        expect(remainingMs).toBeLessThanOrEqual(5_000);
+        expect(ageMs).toBeLessThan(5_000);
+      }
+    }
+  });
+});

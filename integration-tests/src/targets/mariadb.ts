@@ -1,0 +1,3 @@
+import { mysqlTarget } from './mysql-target.js';
+
+export default mysqlTarget('mariadb', 'WB_TEST_MARIADB_URL');

@@ -1,0 +1,28 @@
+import type { ConformanceTarget } from '@wb/conformance';
+import { mysqlLeaseStore } from '@wb/mysql';
+import { createConnection } from 'mysql2/promise';
+
+const sessionRetentionMs = 150;
+
+/** A table prefix for each namespace, on the server whose URL is in `urlVariable`: the processes that a case starts inherit it. */
+export function mysqlTarget(name: string, urlVariable: string): ConformanceTarget {
+  const url = (): string => {
+    const value = process.env[urlVariable];
+    if (value === undefined) throw new Error(`${urlVariable} is not set: it says where the server of the target ${name} is`);
+    return value;
+  };
+  return {
+    name,
+    // The built one, also when a test imports this file's source.
+    module: new URL(`../../dist/targets/${name}.js`, import.meta.url).href,
+    sessionRetentionMs,
+    open: (namespace) => mysqlLeaseStore({ connectionString: url(), namespace, sessionRetentionMs }),
+    drop: async (namespace) => {
+      const connection = await createConnection({ uri: url() });
+      for (const table of ['session', 'lease', 'contender', 'migration']) {
+        await connection.query(`drop table if exists \`${namespace}${table}\``);
+      }
+      await connection.end();
+    },
+  };
+}

@@ -1,0 +1,3 @@
+import { mysqlTarget } from './mysql-target.js';
+
+export default mysqlTarget('mysql', 'WB_TEST_MYSQL_URL');

@@ -1,0 +1,233 @@
+import { StoreError, type CallOptions } from '@wb/core';
+import { CallEnd } from './call-end.js';
+import type { BorrowedConnection, ConnectionSource } from './connection-source.js';
+import { serverNumber, toStoreError } from './mysql-errors.js';
+import type { MysqlEnvironment } from './mysql-options.js';
+import { decodeRows, type Step } from './mysql-statement.js';
+
+/** How long a call waits for a busy database at most, in ms; its signal usually ends it sooner. */
+const BUSY_LIMIT_MS = 5_000;
+/** The first and the longest pause between two attempts, in ms. */
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 50;
+/** Flags in the server's answer to a statement. */
+const STATUS_IN_TRANSACTION = 1;
+const STATUS_AUTOCOMMIT = 2;
+/** How long rolling back may take, in ms, before the connection is ended instead. */
+const ROLLBACK_LIMIT_MS = 1_000;
+
+/** How a call is made. */
+export interface Call {
+  readonly operation: string;
+  readonly options: CallOptions | undefined;
+  /** Goes before those that wait for a connection. Default: `false`. */
+  readonly isUrgent?: boolean;
+}
+
+/** What the steps return: rows, or how many rows the server says it has changed, which depends on a flag of the connection and is only good for 0. */
+export type StepResults<Steps extends readonly Step<unknown>[]> = {
+  readonly [At in keyof Steps]: Steps[At] extends Step<infer Row> ? ([Row] extends [never] ? number : readonly Row[]) : never;
+};
+
+/** What the steps of a call are run in. */
+export type TransactionKind = 'write' | 'read' | 'bare';
+
+/**
+ * What stands around the steps of a transaction. No setting of the session is relied on and none is left behind: what an owner of the connection left open is rolled back, `set
+ * transaction` is for the next transaction only, and `autocommit` and `completion_type` have no say. `write`: every statement sees what was committed before it; no gaps
+ * are locked. `read`: all statements see one snapshot.
+ */
+const AROUND: Readonly<Record<TransactionKind, { readonly before: readonly string[]; readonly after: readonly string[] }>> = Object.freeze({
+  write: {
+    before: ['rollback and no chain no release', 'set transaction isolation level read committed', 'start transaction'],
+    after: ['commit and no chain no release'],
+  },
+  read: {
+    before: ['rollback and no chain no release', 'set transaction isolation level repeatable read', 'start transaction read only'],
+    after: ['commit and no chain no release'],
+  },
+  /** DDL ends a transaction by itself; what stands beside it does not, with `autocommit=0`. */
+  bare: { before: [], after: ['commit and no chain no release'] },
+});
+
+/** Makes calls to the database: borrows a connection for each, heeds the signal and `close()` at every moment, and repeats what the database was too busy for. */
+export class MysqlClient {
+  readonly #source: ConnectionSource;
+  readonly #environment: MysqlEnvironment;
+  readonly #calls = new Set<CallEnd>();
+  #isClosed = false;
+
+  constructor(source: ConnectionSource, environment: MysqlEnvironment) {
+    this.#source = source;
+    this.#environment = environment;
+  }
+
+  /** One transaction, or bare statements. Repeated while it fails with `STORE_BUSY`: then nothing of it was done. */
+  async run<const Steps extends readonly Step<unknown>[]>(call: Call, kind: TransactionKind, steps: Steps): Promise<StepResults<Steps>> {
+    return await this.retry(call, (end) => this.#transact(call, end, kind, steps) as Promise<StepResults<Steps>>);
+  }
+
+  /** Runs `attempt`, again and again while it fails with `STORE_BUSY`, until the call ends. */
+  async retry<T>(call: Call, attempt: (end: CallEnd) => Promise<T>): Promise<T> {
+    const { clock, random } = this.#environment;
+    const end = new CallEnd(call.operation, call.options?.signal, this.#calls);
+    if (this.#isClosed) end.close();
+    const startedAtMs = clock.now().monotonicMs;
+    try {
+      for (let longestMs = FIRST_PAUSE_MS; ; longestMs = Math.min(longestMs * 2, LONGEST_PAUSE_MS)) {
+        end.assertGoingOn();
+        try {
+          return await attempt(end);
+        } catch (error) {
+          if (!(error instanceof StoreError) || error.code !== 'STORE_BUSY' || error.outcome !== 'none') throw error;
+          if (clock.now().monotonicMs - startedAtMs >= BUSY_LIMIT_MS) throw error;
+        }
+        // The random part keeps two that deadlocked from meeting again.
+        await this.#pause(longestMs * random(), end);
+      }
+    } finally {
+      end.dispose();
+    }
+  }
+
+  /**
+   * A write that commits by itself, and a look after it, for connections that take one statement at a time. `null` when the write changed nothing, or when it may not be committed; also when the
+   * connection takes scripts, so that a transaction is as cheap. The number of rows says here what it says with and without `CLIENT_FOUND_ROWS`: above 0, the row has matched.
+   */
+  async runAlone<Row>(call: Call, [write, look]: readonly [Step, Step<Row>]): Promise<readonly [number, readonly Row[]] | null> {
+    return await this.retry(call, async (end) => {
+      const borrowed = await this.#borrow(call, end);
+      if (borrowed.takesScripts) {
+        borrowed.giveBack();
+        return null;
+      }
+      try {
+        const written = Object(await this.#query(borrowed, end, write.sql)) as {
+          readonly affectedRows?: number;
+          readonly serverStatus?: number;
+        };
+        const status = written.serverStatus ?? STATUS_IN_TRANSACTION;
+        const isCommitted = (status & STATUS_AUTOCOMMIT) !== 0 && (status & STATUS_IN_TRANSACTION) === 0;
+        const count = isCommitted ? (written.affectedRows ?? 0) : 0;
+        if (!isCommitted) await this.#query(borrowed, end, 'rollback and no chain no release');
+        const rows = count > 0 ? decodeRows(look.columns!, await this.#query(borrowed, end, look.sql)) : [];
+        borrowed.giveBack();
+        return count > 0 ? ([count, rows] as const) : null;
+      } catch (error) {
+        void this.#cleanUp(borrowed, error);
+        throw toStoreError(call.operation, error, 'sent');
+      }
+    });
+  }
+
+  /** As {@link retry}, around calls of `run`; also goes on after an attempt that did only a part. */
+  async repeat(call: Call, attempt: () => Promise<void>): Promise<void> {
+    let last: StoreError | null = null;
+    await this.retry(call, async () => {
+      try {
+        await attempt();
+        last = null;
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.code !== 'STORE_BUSY') throw error;
+        last = error;
+        throw new StoreError('STORE_BUSY', error.message, { cause: error, isRetryable: true, outcome: 'none' });
+      }
+    }).catch((error: unknown) => {
+      throw last !== null && error instanceof StoreError && error.code === 'STORE_BUSY' ? last : error;
+    });
+  }
+
+  /** Fails if the call cannot even begin. */
+  assertGoingOn({ operation, options }: Call): void {
+    const end = new CallEnd(operation, options?.signal, this.#calls);
+    if (this.#isClosed) end.close();
+    end.dispose();
+    end.assertGoingOn();
+  }
+
+  /** Ends every call, and the connections if they are ours. Idempotent. */
+  close(): void {
+    this.#isClosed = true;
+    for (const end of this.#calls) end.close();
+    this.#source.close();
+  }
+
+  async #transact(call: Call, end: CallEnd, kind: TransactionKind, steps: readonly Step<unknown>[]): Promise<readonly unknown[]> {
+    const borrowed = await this.#borrow(call, end);
+    const { before, after } = AROUND[kind];
+    let results: readonly unknown[];
+    try {
+      results = await this.#send(borrowed, end, [...before, ...steps.map(({ sql }) => sql), ...after]);
+    } catch (error) {
+      // Nobody waits for that: the answer is known.
+      void this.#cleanUp(borrowed, error);
+      throw toStoreError(call.operation, error, 'sent');
+    }
+    borrowed.giveBack();
+    return steps.map(({ columns }, at) => {
+      const result = results[before.length + at];
+      return columns === null ? Number(Reflect.get(Object(result), 'affectedRows')) : decodeRows(columns, result);
+    });
+  }
+
+  async #borrow(call: Call, end: CallEnd): Promise<BorrowedConnection> {
+    try {
+      return await this.#source.borrow(end, call.isUrgent === true);
+    } catch (error) {
+      throw toStoreError(call.operation, error, 'connecting');
+    }
+  }
+
+  async #send(borrowed: BorrowedConnection, end: CallEnd, statements: readonly string[]): Promise<readonly unknown[]> {
+    if (borrowed.takesScripts && statements.length > 1) return (await this.#query(borrowed, end, statements.join(';\n'))) as unknown[];
+    const results: unknown[] = [];
+    for (const statement of statements) results.push(await this.#query(borrowed, end, statement));
+    return results;
+  }
+
+  #query(borrowed: BorrowedConnection, end: CallEnd, sql: string): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const stopListening = end.onOver(() => {
+        borrowed.destroy();
+        reject(end.error('unknown'));
+      });
+      if (end.isOver) return;
+      borrowed.connection.query({ sql, rowsAsArray: true, typeCast: false }, (error, results) => {
+        stopListening();
+        if (error === null || error === undefined) resolve(results);
+        else reject(error as Error);
+      });
+    });
+  }
+
+  /** A connection whose server answered with an error lives on, its transaction does not. Any other is ended, and never goes back to a pool. */
+  async #cleanUp(borrowed: BorrowedConnection, error: unknown): Promise<void> {
+    if (error instanceof StoreError || serverNumber(error) === null || Reflect.get(Object(error), 'fatal') === true) {
+      borrowed.destroy();
+      return;
+    }
+    const end = new CallEnd('rollback', undefined, this.#calls);
+    if (this.#isClosed) end.close();
+    const timer = this.#environment.clock.schedule(ROLLBACK_LIMIT_MS, () => end.close());
+    try {
+      await this.#query(borrowed, end, 'rollback and no chain no release');
+      borrowed.giveBack();
+    } catch {
+      borrowed.destroy();
+    } finally {
+      timer.cancel();
+      end.dispose();
+    }
+  }
+
+  /** Resolves after `delayMs`, or when the call ends; the caller looks which. */
+  #pause(delayMs: number, end: CallEnd): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#environment.clock.schedule(delayMs, resolve);
+      end.onOver(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,265 @@
+import {
+  assertBatch,
+  assertLeases,
+  assertName,
+  assertNewSession,
+  StoreError,
+  type CallOptions,
+  type ClaimResult,
+  type HeartbeatRequest,
+  type HeartbeatResult,
+  type HeldLeases,
+  type LeaseKey,
+  type LeaseStore,
+  type LeaseStoreCapabilities,
+  type LeaseView,
+  type MemberView,
+  type NewSession,
+  type ReleaseResult,
+} from '@wb/core';
+import { boundedParts, sortedTexts } from './batch-part.js';
+import { claimPart, holderOf, inPlaces } from './claim-part.js';
+import { compileLeaseSql, type LeaseSql } from './mysql-claim-sql.js';
+import { MysqlClient, type Call } from './mysql-client.js';
+import { serverNumber } from './mysql-errors.js';
+import { migrateMysql } from './mysql-migration.js';
+import { resolveOptions, systemEnvironment, type MysqlEnvironment, type MysqlLeaseStoreOptions } from './mysql-options.js';
+import { compileSessionSql, type SessionSql } from './mysql-session-sql.js';
+import { statementCompiler } from './mysql-statement.js';
+import { OwnConnections } from './own-connections.js';
+import { compilePlainHeartbeatSql, plainHeartbeat, type PlainHeartbeatSql } from './plain-heartbeat.js';
+import { pruneSessions, PRUNED_SESSIONS } from './prune-sessions.js';
+import { releasePart } from './release-part.js';
+import { UserConnections } from './user-connections.js';
+
+/** All statements of the store. */
+export type StoreSql = SessionSql & LeaseSql & PlainHeartbeatSql;
+
+const CAPABILITIES: LeaseStoreCapabilities = Object.freeze({
+  name: 'mysql',
+  durable: true,
+  crossProcess: true,
+  precisionMs: 1,
+  watch: false,
+});
+
+const ER_DUP_ENTRY = 1062;
+/** How many rows of contenders one transaction deletes. */
+const CLEARED_ROWS = 1_000;
+
+/**
+ * A store in a MySQL (8.0 and later) or MariaDB (10.6 and later) database.
+ *
+ * The store's clock (T1) is the server's, in UTC. Each call is one transaction, sent as one packet where the connection allows it: a heartbeat is one round trip.
+ *
+ * @throws `WbOptionError` `INVALID_OPTION`. Nothing is connected to before the first call.
+ */
+export function mysqlLeaseStore(options: MysqlLeaseStoreOptions): LeaseStore {
+  return new MysqlLeaseStore(options, systemEnvironment);
+}
+
+/** {@link mysqlLeaseStore}, with the machine to be given. @internal */
+export class MysqlLeaseStore implements LeaseStore {
+  readonly capabilities: LeaseStoreCapabilities = CAPABILITIES;
+  readonly #client: MysqlClient;
+  readonly #sql: StoreSql;
+  readonly #namespace: string;
+  readonly #sessionRetentionMs: number;
+  readonly #hasUserPool: boolean;
+
+  constructor(options: MysqlLeaseStoreOptions, environment: MysqlEnvironment) {
+    const { source, namespace, sessionRetentionMs } = resolveOptions(options);
+    this.#namespace = namespace;
+    this.#sessionRetentionMs = sessionRetentionMs;
+    this.#hasUserPool = source.kind === 'user';
+    const compiler = statementCompiler(namespace);
+    this.#sql = Object.freeze({ ...compileSessionSql(compiler), ...compileLeaseSql(compiler), ...compilePlainHeartbeatSql(compiler) });
+    const connections =
+      source.kind === 'own' ? new OwnConnections(source.driverOptions, source.connectionLimit) : new UserConnections(source.pool);
+    this.#client = new MysqlClient(connections, environment);
+  }
+
+  async migrate(options?: CallOptions): Promise<void> {
+    await migrateMysql(this.#client, { operation: 'migrate', options }, this.#namespace);
+  }
+
+  async openSession(session: NewSession, options?: CallOptions): Promise<void> {
+    assertNewSession(session);
+    const { sessionId, memberId, ttlMs } = session;
+    const metadata = JSON.stringify(session.metadata ?? {});
+    const call: Call = { operation: 'openSession', options };
+    const retentionMs = this.#sessionRetentionMs;
+    try {
+      const [, dead] = await this.#client.run(call, 'write', [
+        this.#sql.openSession({ sessionId, memberId, ttlMs, metadata }),
+        this.#sql.longDead({ retentionMs, limit: PRUNED_SESSIONS }),
+      ]);
+      await pruneSessions(this.#client, call, this.#sql, sortedTexts(dead.map((row) => row.sessionId)));
+    } catch (error) {
+      if (!(error instanceof StoreError) || serverNumber(error.cause) !== ER_DUP_ENTRY) throw error;
+      throw new StoreError('STORE_SESSION_EXISTS', `session ${JSON.stringify(sessionId)} exists already`, {
+        cause: error,
+        outcome: 'none',
+      });
+    }
+  }
+
+  async heartbeat(request: HeartbeatRequest, options?: CallOptions): Promise<HeartbeatResult> {
+    const { sessionId } = request;
+    assertName('sessionId', sessionId);
+    for (const holder of request.holders) assertName('holders', holder);
+    const holders = JSON.stringify(request.holders);
+    const call: Call = { operation: 'heartbeat', options, isUrgent: true };
+    const answer = this.#hasUserPool ? await plainHeartbeat(this.#client, call, this.#sql, request) : null;
+    if (answer !== null) return answer;
+    const [, , own, ranks, seen] = await this.#client.run(call, 'write', [
+      this.#sql.lockSession({ sessionId }),
+      this.#sql.beat({ sessionId }),
+      this.#sql.own({ sessionId }),
+      this.#sql.standbyRank({ sessionId, holders }),
+      this.#sql.holderHealth({ holders }),
+    ]);
+    if (own[0] === undefined || own[0].closed !== 0) return { alive: false };
+    const health = inPlaces(seen, request.holders.length);
+    return {
+      alive: true,
+      grantCount: own[0].grantCount,
+      standbyRank: ranks[0]!.rank,
+      holders: request.holders.map((holderId, at) => {
+        const { remainingMs = 0, releaseCount = 0 } = health[at] ?? {};
+        return { sessionId: holderId, remainingMs, releaseCount };
+      }),
+    };
+  }
+
+  async closeSession(sessionId: string, options?: CallOptions): Promise<void> {
+    assertName('sessionId', sessionId);
+    const call: Call = { operation: 'closeSession', options };
+    // This ends the session and so frees its leases (L1, S3). The rest only tidies up; the names on the leases go when the session is pruned.
+    await this.#client.run(call, 'write', [this.#sql.lockSession({ sessionId }), this.#sql.closeSession({ sessionId })]);
+    for (let cleared = CLEARED_ROWS; cleared >= CLEARED_ROWS;) {
+      [cleared] = await this.#client.run(call, 'write', [this.#sql.clearContenders({ sessionId, limit: CLEARED_ROWS })]);
+    }
+  }
+
+  async contend(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<void> {
+    assertBatch(sessionId, groupIds);
+    await this.#inParts({ operation: 'contend', options }, sortedTexts(new Set(groupIds)), identity, async (call, part) => {
+      await this.#client.run(call, 'write', [this.#sql.contend({ sessionId, groupIds: JSON.stringify(part) })]);
+    });
+  }
+
+  async withdraw(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<void> {
+    assertBatch(sessionId, groupIds);
+    await this.#inParts({ operation: 'withdraw', options }, sortedTexts(new Set(groupIds)), identity, async (call, part) => {
+      await this.#client.run(call, 'write', [this.#sql.withdraw({ sessionId, groupIds: JSON.stringify(part) })]);
+    });
+  }
+
+  async claim(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<readonly ClaimResult[]> {
+    assertBatch(sessionId, groupIds);
+    const answers = new Map<string, ClaimResult>();
+    await this.#inParts({ operation: 'claim', options }, sortedTexts(new Set(groupIds)), identity, async (call, part) => {
+      for (const result of await claimPart(this.#client, call, this.#sql, sessionId, part)) answers.set(result.groupId, result);
+    });
+    return groupIds.map((groupId): ClaimResult => {
+      const result = answers.get(groupId)!;
+      // A duplicate of the group in the batch is a claim by its holder.
+      if (result.kind === 'granted' && result.fresh) answers.set(groupId, { ...result, fresh: false });
+      return result;
+    });
+  }
+
+  async release(sessionId: string, leases: readonly LeaseKey[], options?: CallOptions): Promise<readonly ReleaseResult[]> {
+    assertLeases(sessionId, leases);
+    const freed = new Set<string>();
+    const key = ({ groupId, term }: LeaseKey): string => `${term}:${groupId}`;
+    await this.#inParts(
+      { operation: 'release', options },
+      sortedLeases(leases),
+      ({ groupId }) => groupId,
+      async (call, part) => {
+        for (const lease of await releasePart(this.#client, call, this.#sql, sessionId, part)) freed.add(key(lease));
+      },
+    );
+    // A duplicate finds the lease free already.
+    return leases.map(({ groupId, term }) => ({ groupId, term, kind: freed.delete(key({ groupId, term })) ? 'released' : 'not-held' }));
+  }
+
+  async held(sessionId: string, options?: CallOptions): Promise<HeldLeases> {
+    assertName('sessionId', sessionId);
+    // Under the session's lock: "dead" must be definite, and a heartbeat may be under way.
+    const [, , own, leases] = await this.#client.run({ operation: 'held', options }, 'write', [
+      this.#sql.lockSession({ sessionId }),
+      this.#sql.settleSession({ sessionId }),
+      this.#sql.own({ sessionId }),
+      this.#sql.held({ sessionId }),
+    ]);
+    if (own[0] === undefined || own[0].closed !== 0) return { alive: false, grantCount: 0, leases: [] };
+    return { alive: true, grantCount: own[0].grantCount, leases };
+  }
+
+  async read(groupIds: readonly string[], options?: CallOptions): Promise<readonly LeaseView[]> {
+    for (const groupId of groupIds) assertName('groupId', groupId);
+    const parts = await this.#inParts({ operation: 'read', options }, groupIds, identity, async (call, part) => {
+      const [rows] = await this.#client.run(call, 'read', [this.#sql.read({ groupIds: JSON.stringify(part) })]);
+      return inPlaces(rows, part.length).map((row, at): LeaseView => ({
+        groupId: part[at]!,
+        term: row.term ?? 0,
+        holder: holderOf(row),
+        contenderCount: row.contenderCount,
+      }));
+    });
+    return parts.flat();
+  }
+
+  async members(options?: CallOptions): Promise<readonly MemberView[]> {
+    const [rows] = await this.#client.run({ operation: 'members', options }, 'read', [this.#sql.members({})]);
+    return rows.map((row): MemberView => ({ ...row, metadata: JSON.parse(row.metadata) as Record<string, string> }));
+  }
+
+  close(): Promise<void> {
+    this.#client.close();
+    return Promise.resolve();
+  }
+
+  /** A transaction, or a few, for each part of a batch, one after the other. An empty batch is still a call of an open store. */
+  async #inParts<T, R>(
+    call: Call,
+    items: readonly T[],
+    nameOf: (item: T) => string,
+    body: (call: Call, part: readonly T[]) => Promise<R>,
+  ): Promise<R[]> {
+    this.#client.assertGoingOn(call);
+    const results: R[] = [];
+    for (const part of boundedParts(items, nameOf)) {
+      try {
+        results.push(await body(call, part));
+      } catch (error) {
+        throw results.length > 0 ? afterSomeParts(error) : error;
+      }
+    }
+    return results;
+  }
+}
+
+function identity(name: string): string {
+  return name;
+}
+
+/** By group, then term, without duplicates. */
+function sortedLeases(leases: readonly LeaseKey[]): LeaseKey[] {
+  const terms = new Map<string, Set<number>>();
+  for (const { groupId, term } of leases) terms.set(groupId, (terms.get(groupId) ?? new Set()).add(term));
+  return sortedTexts(terms.keys()).flatMap((groupId) => [...terms.get(groupId)!].map((term) => ({ groupId, term })));
+}
+
+/** The parts before the one that failed were committed. */
+function afterSomeParts(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  return new StoreError(error.code as 'STORE_FAULT', `${error.message}; an earlier part of the batch was committed`, {
+    cause: error,
+    isRetryable: error.isRetryable,
+    outcome: 'unknown',
+  });
+}

@@ -1,0 +1,76 @@
+import type { HeartbeatRequest, HeartbeatResult } from '@wb/core';
+import { asked, isLive, NOW_MS, remainingMs } from './mysql-fragments.js';
+import type { Call, MysqlClient } from './mysql-client.js';
+import type { StatementCompiler, StepFactory } from './mysql-statement.js';
+
+/** One row for each holder, at least one in all. */
+interface AnswerRow {
+  readonly closed: number;
+  readonly grantCount: number;
+  readonly rank: number;
+  readonly place: number | null;
+  readonly remainingMs: number | null;
+  readonly releaseCount: number | null;
+}
+
+/** The statements of {@link plainHeartbeat}. */
+export interface PlainHeartbeatSql {
+  readonly beatAlone: StepFactory<{ sessionId: string }>;
+  readonly answer: StepFactory<{ sessionId: string; holders: string }, AnswerRow>;
+}
+
+/**
+ * The clock while a row is looked at, which is after its lock was waited for (T1): the statement's start, which no zone touches, and what has passed since. That is the difference of two
+ * times of the session's zone; an hour that the zone jumps in between makes it absurd, and then the statement does nothing.
+ */
+const ELAPSED_MS = '(timestampdiff(microsecond, now(6), sysdate(6)) div 1000)';
+const NOW_AT_ROW_MS = `(${NOW_MS} + ${ELAPSED_MS})`;
+const ELAPSED_LIMIT_MS = 600_000;
+
+export function compilePlainHeartbeatSql({ read, write }: StatementCompiler): PlainHeartbeatSql {
+  return Object.freeze<PlainHeartbeatSql>({
+    beatAlone: write(`
+      update {session} set expires_at_ms = ${NOW_AT_ROW_MS} + ttl_ms
+      where session_id = :sessionId and closed = 0 and expires_at_ms > ${NOW_AT_ROW_MS} and ${ELAPSED_MS} between 0 and ${ELAPSED_LIMIT_MS}`),
+
+    answer: read(
+      `select me.closed, me.grant_count,
+        (select count(*) from {session} o where ${isLive('o')}
+          and (o.opened_at_ms < me.opened_at_ms or (o.opened_at_ms = me.opened_at_ms and o.session_id < me.session_id))
+          and not exists (select 1 from ${asked(':holders')} where asked.name = o.session_id)),
+        asked.place, if(${isLive('s')}, ${remainingMs('s')}, 0), s.release_count
+      from {session} me left join ${asked(':holders')} on true left join {session} s on s.session_id = asked.name
+      where me.session_id = :sessionId`,
+      { closed: 'integer', grantCount: 'integer', rank: 'integer', place: 'integer', remainingMs: 'integer', releaseCount: 'integer' },
+    ),
+  });
+}
+
+/**
+ * The heartbeat where a transaction would take a round trip for each of its statements: one guarded update that commits by itself, and one look. `null` if the update has not, for certain,
+ * extended the session: what that means is for a transaction to say.
+ *
+ * Should the server run with `--sysdate-is-now`, a heartbeat that waited for its row would go by the time before the wait. Even then none gets past a takeover: who takes a
+ * group over has closed the session in the same transaction (L5).
+ */
+export async function plainHeartbeat(
+  client: MysqlClient,
+  call: Call,
+  sql: PlainHeartbeatSql,
+  { sessionId, holders }: HeartbeatRequest,
+): Promise<HeartbeatResult | null> {
+  const results = await client.runAlone(call, [sql.beatAlone({ sessionId }), sql.answer({ sessionId, holders: JSON.stringify(holders) })]);
+  if (results === null) return null;
+  const own = results[1][0];
+  if (own === undefined || own.closed !== 0) return { alive: false };
+  const health = new Map(results[1].map((row) => [row.place, row]));
+  return {
+    alive: true,
+    grantCount: own.grantCount,
+    standbyRank: own.rank,
+    holders: holders.map((holderId, at) => {
+      const row = health.get(at + 1);
+      return { sessionId: holderId, remainingMs: row?.remainingMs ?? 0, releaseCount: row?.releaseCount ?? 0 };
+    }),
+  };
+}

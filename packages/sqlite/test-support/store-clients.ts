@@ -1,0 +1,41 @@
+import type { LeaseStore } from '@wb/core';
+import Database from 'better-sqlite3';
+import { afterEach } from 'vitest';
+import { sqliteLeaseStore, type SqliteFileOptions } from '../src/index.js';
+import { temporaryFolder } from './temporary-folder.js';
+
+/** Several clients of one database file, and a plain connection to look into it, or to change it behind their backs. */
+export interface StoreClients {
+  /** Opens `count` stores over one migrated file. */
+  open(count: number, options?: Omit<SqliteFileOptions, 'filename'>): Promise<[LeaseStore, ...LeaseStore[]]>;
+  /** A plain connection to the file. */
+  database(): Database.Database;
+  /** To the store: the session's time has passed. */
+  expire(sessionId: string): void;
+}
+
+/** A fresh file for each test; everything is closed when the test is over. Call it once, inside `describe`. */
+export function storeClients(): StoreClients {
+  const folder = temporaryFolder();
+  const closers: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const close of closers.splice(0)) await close();
+  });
+  const database = (): Database.Database => {
+    const opened = new Database(folder.path('app.db'));
+    closers.push(() => opened.close());
+    return opened;
+  };
+  return {
+    open: async (count, options = {}) => {
+      const stores = Array.from({ length: count }, () => sqliteLeaseStore({ ...options, filename: folder.path('app.db') }));
+      for (const store of stores) closers.push(() => store.close());
+      await stores[0]!.migrate();
+      return stores as [LeaseStore, ...LeaseStore[]];
+    },
+    database,
+    expire: (sessionId) => {
+      database().prepare('update wb_session set expires_at_ms = 1 where session_id = ?').run(sessionId);
+    },
+  };
+}
