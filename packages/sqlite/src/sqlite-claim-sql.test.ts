@@ -69,6 +69,7 @@ describe('leases in one file, seen by several clients', () => {
       return result!.term;
     };
     await a.release('released', [{ groupId: 'g', term: await claim(a, 'released') }]);
+    clients.expire('released');
     await claim(a, 'expired');
     clients.expire('expired');
     await claim(a, 'closed');
