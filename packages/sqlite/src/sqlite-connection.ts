@@ -64,15 +64,14 @@ export class SqliteConnection {
         isRetryable: true,
       });
     }
+    const undo: string[] = [];
     try {
-      const restore = this.#setPragmas(durability);
-      try {
-        return body(handle);
-      } finally {
-        restore();
-      }
+      this.#setPragmas(durability, undo);
+      return body(handle);
     } catch (error) {
       throw toStoreError(operation, error, 'before-commit');
+    } finally {
+      this.#undoPragmas(undo);
     }
   }
 
@@ -114,8 +113,8 @@ export class SqliteConnection {
     }
   }
 
-  #setPragmas(durability: Durability): () => void {
-    const undo: string[] = [];
+  /** Notes in `undo` how to take each change back, before it is made: the next one may fail. */
+  #setPragmas(durability: Durability, undo: string[]): void {
     const set = (name: string, from: number, to: number): void => {
       if (from === to) return;
       undo.push(`${name} = ${from}`);
@@ -128,9 +127,16 @@ export class SqliteConnection {
       if (durability === 'fast') set('synchronous', level, NORMAL);
       else if (level < FULL) set('synchronous', level, FULL);
     }
-    return () => {
-      for (const pragma of undo) this.#handle.pragma(pragma);
-    };
+  }
+
+  #undoPragmas(undo: readonly string[]): void {
+    for (const pragma of undo) {
+      try {
+        this.#handle.pragma(pragma);
+      } catch {
+        // What has come of the call is decided already: a pragma must not turn a commit into a "no", nor hide a fault that is worse.
+      }
+    }
   }
 
   #read(pragma: string): number {
