@@ -9,6 +9,9 @@ import type { ResolvedOptions, SqliteEnvironment } from './sqlite-options.js';
 import type { StoreSql } from './sqlite-statements.js';
 import type { UserDatabase } from './user-database.js';
 
+/** The identity of no file. */
+const MISSING = '';
+
 /** A connection, and where its file is. */
 export interface OpenConnection {
   readonly connection: SqliteConnection;
@@ -16,10 +19,20 @@ export interface OpenConnection {
   readonly assertFileInPlace: (operation: string) => void;
 }
 
-/** The database's file by its absolute path; `null` in memory. Absolute from the start: the process may change its directory. */
-export function databasePath(source: ResolvedOptions['source']): string | null {
-  if (source.kind === 'file') return source.filename === ':memory:' ? null : resolve(source.filename);
-  return source.database.memory ? null : resolve(source.database.name);
+/** Where the database is. */
+export interface DatabaseFile {
+  /** Absolute from the start: the process may change its directory. */
+  readonly path: string;
+  /** Which file the user's handle has open, for as long as there is the handle; `null` for our own connections: each opens what is there then. */
+  readonly identity: string | null;
+}
+
+/** The database's file, to be asked for when the store is made; `null` in memory. */
+export function databaseFile(source: ResolvedOptions['source']): DatabaseFile | null {
+  if (source.kind === 'file') return source.filename === ':memory:' ? null : { path: resolve(source.filename), identity: null };
+  if (source.database.memory) return null;
+  const path = resolve(source.database.name);
+  return { path, identity: fileIdentity(path) };
 }
 
 /**
@@ -29,7 +42,7 @@ export function databasePath(source: ResolvedOptions['source']): string | null {
 export async function assertLocalFile(path: string, { fileSystemType }: SqliteEnvironment): Promise<void> {
   let type: number;
   try {
-    type = await fileSystemType(fileIdentity(path) === null ? dirname(path) : path);
+    type = await fileSystemType(fileIdentity(path) === MISSING ? dirname(path) : path);
   } catch (error) {
     throw new StoreError('STORE_UNAVAILABLE', `the place of the database ${JSON.stringify(path)} cannot be looked at: ${String(error)}`, {
       cause: error,
@@ -47,7 +60,7 @@ export async function assertLocalFile(path: string, { fileSystemType }: SqliteEn
 }
 
 /** Opens the file, or takes the user's handle, and makes sure of WAL mode. Synchronous, and never waits for a lock: `STORE_BUSY` if someone holds it. */
-export function openConnection(source: ResolvedOptions['source'], path: string | null, storeSql: StoreSql): OpenConnection {
+export function openConnection(source: ResolvedOptions['source'], file: DatabaseFile | null, storeSql: StoreSql): OpenConnection {
   let close: (() => void) | null = null;
   try {
     let handle: UserDatabase;
@@ -55,14 +68,16 @@ export function openConnection(source: ResolvedOptions['source'], path: string |
       handle = source.database;
     } else {
       // Without a timeout: the driver would wait for locks with the event loop blocked.
-      const own = new Database(path ?? ':memory:', { timeout: 0 });
+      const own = new Database(file?.path ?? ':memory:', { timeout: 0 });
       close = () => own.close();
       own.pragma('synchronous = NORMAL');
       handle = own;
     }
     const connection = new SqliteConnection(handle, close, storeSql);
     connection.withHandle('open', 'read', (open) => assertWalMode(open, source.kind === 'file'));
-    const identity = path === null ? null : fileIdentity(path);
+    if (file === null) return { connection, assertFileInPlace: () => undefined };
+    const { path } = file;
+    const identity = file.identity ?? fileIdentity(path);
     return { connection, assertFileInPlace: (operation) => assertInPlace(operation, path, identity) };
   } catch (error) {
     close?.();
@@ -85,8 +100,8 @@ function assertWalMode(handle: UserDatabase, mayChange: boolean): void {
  * A file that was deleted or replaced lives on for those who have it open: they would keep their leases in the old one while others are granted them in the new.
  * Looked at by its path only: to open and close the file besides SQLite would drop SQLite's locks on it.
  */
-function assertInPlace(operation: string, path: string | null, identity: string | null): void {
-  if (path === null || identity === null || fileIdentity(path) === identity) return;
+function assertInPlace(operation: string, path: string, identity: string): void {
+  if (identity !== MISSING && fileIdentity(path) === identity) return;
   throw new StoreError(
     'STORE_UNAVAILABLE',
     `\`${operation}\` failed: the database file ${JSON.stringify(path)} was moved, deleted or replaced`,
@@ -97,7 +112,7 @@ function assertInPlace(operation: string, path: string | null, identity: string 
   );
 }
 
-function fileIdentity(path: string): string | null {
+function fileIdentity(path: string): string {
   const stats = statSync(path, { throwIfNoEntry: false });
-  return stats === undefined ? null : `${stats.dev}:${stats.ino}`;
+  return stats === undefined ? MISSING : `${stats.dev}:${stats.ino}`;
 }

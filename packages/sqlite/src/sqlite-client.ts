@@ -1,5 +1,5 @@
 import { StoreError, type CallOptions, type StoreErrorCode } from '@wb/core';
-import { assertLocalFile, databasePath, openConnection, type OpenConnection } from './open-connection.js';
+import { assertLocalFile, databaseFile, openConnection, type DatabaseFile, type OpenConnection } from './open-connection.js';
 import type { Durability, SqliteConnection } from './sqlite-connection.js';
 import type { ResolvedOptions, SqliteEnvironment } from './sqlite-options.js';
 import type { StoreSql, StoreStatements } from './sqlite-statements.js';
@@ -25,7 +25,7 @@ export interface Call {
  */
 export class SqliteClient {
   readonly #source: ResolvedOptions['source'];
-  readonly #path: string | null;
+  readonly #file: DatabaseFile | null;
   readonly #storeSql: StoreSql;
   readonly #environment: SqliteEnvironment;
   /** What to call when the store closes: wakes everyone who waits. */
@@ -37,13 +37,13 @@ export class SqliteClient {
 
   constructor({ source }: ResolvedOptions, storeSql: StoreSql, environment: SqliteEnvironment) {
     this.#source = source;
-    this.#path = databasePath(source);
+    this.#file = databaseFile(source);
     this.#storeSql = storeSql;
     this.#environment = environment;
   }
 
   get isInMemory(): boolean {
-    return this.#path === null;
+    return this.#file === null;
   }
 
   /** One transaction with the store's statements: see `SqliteConnection.transact`. */
@@ -89,9 +89,9 @@ export class SqliteClient {
     for (let longestMs = FIRST_PAUSE_MS; ; longestMs = Math.min(longestMs * 2, LONGEST_PAUSE_MS)) {
       this.#assertGoingOn(operation, options?.signal);
       try {
-        if (this.#path !== null && !this.#isLocal) await this.#assertLocal(this.#path, operation, options?.signal);
+        if (this.#file !== null && !this.#isLocal) await this.#assertLocal(this.#file.path, operation, options?.signal);
         // No `await` from here on: two calls would open two connections, and `close()` could come in between.
-        this.#open ??= openConnection(this.#source, this.#path, this.#storeSql);
+        this.#open ??= openConnection(this.#source, this.#file, this.#storeSql);
         this.#checkFile(operation, this.#open);
         return attempt(this.#open.connection);
       } catch (error) {

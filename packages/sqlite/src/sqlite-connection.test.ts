@@ -72,7 +72,11 @@ describe('a connection', () => {
   it('never lets the driver wait for a lock, whoever owns the handle', () => {
     const database = open();
     const users = new SqliteConnection(database, null, storeSql);
-    const own = openConnection({ kind: 'file', filename: folder.path('app.db') }, folder.path('app.db'), storeSql).connection;
+    const own = openConnection(
+      { kind: 'file', filename: folder.path('app.db') },
+      { path: folder.path('app.db'), identity: null },
+      storeSql,
+    ).connection;
     for (const connection of [users, own]) {
       for (const durability of ['read', 'fast', 'durable'] as const) {
         expect(connection.withHandle('test', durability, (handle) => handle.pragma('busy_timeout', { simple: true }))).toBe(0);
@@ -104,7 +108,11 @@ describe('a connection', () => {
   });
 
   it('of our own commits with the same levels', () => {
-    const { connection } = openConnection({ kind: 'file', filename: folder.path('app.db') }, folder.path('app.db'), storeSql);
+    const { connection } = openConnection(
+      { kind: 'file', filename: folder.path('app.db') },
+      { path: folder.path('app.db'), identity: null },
+      storeSql,
+    );
     const levelIn = (durability: 'fast' | 'durable'): unknown =>
       connection.transactRaw('test', durability, (handle) => handle.pragma('synchronous', { simple: true }));
     expect([levelIn('fast'), levelIn('durable'), levelIn('fast')]).toEqual([1, 2, 1]);

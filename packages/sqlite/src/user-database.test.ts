@@ -135,4 +135,51 @@ describe("the user's own database", () => {
     expect(count).toBe(0);
     database.close();
   });
+
+  it('that its owner iterates over: a call waits until that has ended', async () => {
+    const database = open();
+    const store = sqliteLeaseStore({ database });
+    await store.migrate();
+    const rows = database.prepare('select 1 union all select 2').iterate();
+    rows.next();
+    const opening = store.openSession(SESSION);
+    let isOpen = false;
+    void opening.then(() => (isOpen = true));
+    for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+    expect(isOpen).toBe(false);
+    rows.return?.();
+    await opening;
+    database.close();
+  });
+
+  it('may be in memory, for one process', async () => {
+    const database = new Database(':memory:');
+    const store = sqliteLeaseStore({ database });
+    expect(store.capabilities).toMatchObject({ durable: false, crossProcess: false });
+    await store.migrate();
+    await store.openSession(SESSION);
+    expect(await sqliteLeaseStore({ database }).claim('s', ['g'])).toMatchObject([{ kind: 'granted', term: 1 }]);
+    database.close();
+  });
+
+  it('has nothing of the store in the transactions of its owner, also while calls are waiting', async () => {
+    const database = open();
+    const store = sqliteLeaseStore({ database });
+    await store.migrate();
+    await store.openSession(SESSION);
+    database.exec('create table orders (id integer)');
+    const claims: Promise<unknown>[] = [];
+    for (let id = 0; id < 20; id += 1) {
+      claims.push(store.claim('s', [`g${id}`]));
+      database.exec('begin');
+      database.prepare('insert into orders values (?)').run(id);
+      claims.push(store.claim('s', [`h${id}`]));
+      await new Promise(setImmediate);
+      database.exec(id % 2 === 0 ? 'rollback' : 'commit');
+    }
+    await Promise.all(claims);
+    expect(database.prepare('select count(*) from orders').pluck().get()).toBe(10);
+    expect(await store.held('s')).toMatchObject({ grantCount: 40 });
+    database.close();
+  });
 });
