@@ -34,6 +34,7 @@ export default defineConfig({
         // Real processes, of the built packages: they need the machine for themselves, so one file at a time, after everything else.
         test: {
           name: 'integration',
+          globalSetup: ['integration-tests/src/servers/global-setup.ts'],
           include: ['integration-tests/src/**/*.test.ts', 'examples/*/tests/**/*.test.ts'],
           sequence: { groupOrder: 3 },
           fileParallelism: false,

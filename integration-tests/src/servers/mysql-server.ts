@@ -3,10 +3,10 @@ import { MySqlContainer } from '@testcontainers/mysql';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
+import { freePort } from './free-port.js';
 
 /** The two servers that `@wb/mysql` is tested on. */
 export type MysqlFlavor = 'mysql' | 'mariadb';
@@ -33,7 +33,7 @@ export async function startMysqlServer(flavor: MysqlFlavor): Promise<MysqlServer
   const { urlVariable, image } = SERVERS[flavor];
   const given = process.env[urlVariable];
   if (given !== undefined) return { url: given, stop: () => Promise.resolve() };
-  const server = (await startContainer(flavor, image)) ?? (flavor === 'mariadb' ? await startInstalled() : null);
+  const server = (await startContainer(flavor, image)) ?? (flavor === 'mariadb' ? await startInstalledMariadb() : null);
   if (server !== null) {
     process.env[urlVariable] = server.url;
     return server;
@@ -56,7 +56,8 @@ async function startContainer(flavor: MysqlFlavor, image: string): Promise<{ url
   };
 }
 
-async function startInstalled(): Promise<{ url: string; stop: () => Promise<void> } | null> {
+/** A private instance of the programs that are installed on this machine; `null` without any. */
+export async function startInstalledMariadb(): Promise<{ url: string; stop: () => Promise<void> } | null> {
   if (spawnSync('mariadbd', ['--version']).status !== 0 || spawnSync('mariadb-install-db', ['--help']).status !== 0) return null;
   const directory = mkdtempSync(join(tmpdir(), 'wb-mariadb-'));
   const user = process.getuid?.() === 0 ? unprivilegedUser(directory) : [];
@@ -105,14 +106,4 @@ function ready(server: ChildProcess): Promise<void> {
     });
     server.once('exit', () => reject(new Error(`mariadbd ended before it was ready:\n${output}`)));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('a listening server has no port');
-  return address.port;
 }

@@ -21,12 +21,18 @@ export async function startPostgres(): Promise<PostgresServer | string> {
   const url = process.env['WB_TEST_POSTGRES_URL'];
   if (url !== undefined) return { url, stop: () => Promise.resolve() };
   if (hasImage()) return await startContainer();
-  const folder = programFolder();
-  if (folder !== null) return await startPrograms(folder);
+  const installed = await startInstalledPostgres();
+  if (installed !== null) return installed;
   const reason = `no WB_TEST_POSTGRES_URL, no Docker with the image ${IMAGE}, no initdb on this machine`;
   if ((process.env['WB_REQUIRE'] ?? '').split(',').includes('postgres'))
     throw new Error(`WB_REQUIRE asks for postgres, but there is ${reason}`);
   return reason;
+}
+
+/** A private instance of the programs that are installed on this machine; `null` without any. */
+export async function startInstalledPostgres(): Promise<PostgresServer | null> {
+  const folder = programFolder();
+  return folder === null ? null : await startPrograms(folder);
 }
 
 function hasImage(): boolean {
