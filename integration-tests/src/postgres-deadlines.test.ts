@@ -94,6 +94,17 @@ await describePostgres('deadlines', ({ url }) => {
     },
   );
 
+  it('T5: when a call got no answer, connections that lie idle are closed, too: none of the next calls pays for one that is as dead', async () => {
+    await using bench = new PostgresBench(url);
+    const proxy = await bench.proxy();
+    const store = await bench.migrated({ connectionString: proxy.url });
+    await Promise.all(Array.from({ length: 4 }, () => store.members()));
+    expect(proxy.openCount).toBe(4);
+    proxy.isHole = true;
+    expect((await faultInTime((signal) => store.members({ signal }))).code).toBe('STORE_TIMEOUT');
+    await vi.waitFor(() => expect(proxy.openCount).toBe(0));
+  });
+
   it('F11: heartbeats into a black hole do not pile up connections', async () => {
     await using bench = new PostgresBench(url);
     const proxy = await bench.proxy();

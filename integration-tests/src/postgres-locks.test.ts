@@ -34,6 +34,21 @@ await describePostgres('what others have locked', ({ url }) => {
     expect(await store.read(['group'])).toMatchObject([{ term: 0, holder: null }]);
   });
 
+  it("T10: a claim that waited for another's insert of the same new group until after its own TTL is refused, and holds nothing", async () => {
+    await using bench = new PostgresBench(url);
+    const store = await bench.migrated();
+    const sessionId = await openSession(store, 'held up', 300);
+    const [other, observer] = [await bench.client(), await bench.client()];
+    await other.query('begin');
+    await other.query(`insert into ${bench.table('lease')} values ('group', 1, 'other')`);
+    const claim = store.claim(sessionId, ['group']);
+    await lockWaits(observer);
+    await expired(store, sessionId);
+    await other.query('rollback');
+    expect(await claim).toEqual([{ kind: 'refused', groupId: 'group', reason: 'session-dead' }]);
+    expect(await store.read(['group'])).toMatchObject([{ holder: null }]);
+  });
+
   it('L5: a claim conflicts with a heartbeat that has not committed yet, however long ago the old expiry was', async () => {
     await using bench = new PostgresBench(url);
     const store = await bench.migrated();
@@ -138,6 +153,8 @@ await describePostgres('what others have locked', ({ url }) => {
     await lock();
     const patient = bench.store({ lockTimeoutMs: 5_000 });
     const released = patient.release(holder, [key]);
+    // It waits for nothing on the server: the session's heartbeats go on.
+    for (let i = 0; i < 20; i += 1) expect((await store.heartbeat({ sessionId: holder, holders: [] })).alive).toBe(true);
     await fence.query('commit');
     expect(await released).toEqual([{ ...key, kind: 'released' }]);
   });

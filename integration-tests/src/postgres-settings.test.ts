@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { describePostgres } from './servers/describe-postgres.js';
 import { freePort } from './servers/free-port.js';
@@ -66,6 +67,40 @@ await describePostgres('settings, roles and servers', ({ url }) => {
       }
     },
   );
+
+  it('the schema in the README is the one that migrate() makes', async () => {
+    await using bench = new PostgresBench(url);
+    await bench.migrated();
+    const readme = readFileSync(new URL('../../packages/postgres/README.md', import.meta.url), 'utf8');
+    const ddl = /```sql\n(create table public\.wb_migration.*?)```/s.exec(readme)![1]!;
+    const byHand = `${bench.namespace}h_`;
+    const admin = await bench.client();
+    await admin.query(ddl.replaceAll('wb_', byHand));
+    const shape = async (namespace: string): Promise<readonly (readonly unknown[])[]> => {
+      const like = `${namespace.replaceAll('_', '\\_')}(session|lease|contender|migration)`;
+      const columns = await admin.query(
+        `select c.relname, a.attnum, a.attname, a.atttypid::regtype::text, a.attnotnull, a.attcollation::regcollation::text, pg_get_expr(d.adbin, d.adrelid) as "default"
+         from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+         where c.relkind = 'r' and c.relname similar to $1 order by 1, 2`,
+        [like],
+      );
+      const indexes = await admin.query(`select indexdef from pg_indexes where tablename similar to $1 order by 1`, [like]);
+      const checks = await admin.query(
+        `select pg_get_constraintdef(o.oid) as definition from pg_constraint o join pg_class c on c.oid = o.conrelid where c.relname similar to $1 order by 1`,
+        [like],
+      );
+      return JSON.parse(
+        JSON.stringify([columns.rows, indexes.rows, checks.rows]).replaceAll(namespace, ''),
+      ) as readonly (readonly unknown[])[];
+    };
+    const made = await shape(bench.namespace);
+    expect(await shape(byHand)).toEqual(made);
+    // All columns and indexes of the four tables.
+    expect([made[0], made[1]].map((rows) => rows?.length)).toEqual([15, 6]);
+    const store = bench.store({ namespace: byHand });
+    await store.migrate();
+    expect(await store.members()).toEqual([]);
+  });
 
   it("close() leaves somebody's pool open, with all its connections given back; one that a factory made is ended", async () => {
     await using bench = new PostgresBench(url);

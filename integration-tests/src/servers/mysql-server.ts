@@ -58,7 +58,7 @@ async function startContainer(flavor: MysqlFlavor, image: string): Promise<{ url
 
 /** A private instance of the programs that are installed on this machine; `null` without any. */
 export async function startInstalledMariadb(): Promise<{ url: string; stop: () => Promise<void> } | null> {
-  if (spawnSync('mariadbd', ['--version']).status !== 0 || spawnSync('mariadb-install-db', ['--help']).status !== 0) return null;
+  if (spawnSync('mariadbd', ['--version']).status !== 0 || spawnSync('which', ['mariadb-install-db']).status !== 0) return null;
   const directory = mkdtempSync(join(tmpdir(), 'wb-mariadb-'));
   const user = process.getuid?.() === 0 ? unprivilegedUser(directory) : [];
   const install = spawnSync('mariadb-install-db', [

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
 import type { CallScope } from './call-scope.js';
 import { sessionSettings, type OpenClient, type SendMode, type ServerLimits } from './postgres-connection.js';
 import { readOnlyError } from './postgres-errors.js';
@@ -23,7 +23,10 @@ export interface OpenServerOptions extends ServerLimits {
 /** Connects to one server that takes writes, within the call. */
 export async function openServer(config: PostgresConnectionConfig, scope: CallScope, options: OpenServerOptions): Promise<OwnClient> {
   scope.assertGoingOn();
-  const { client, cut, server } = newClient(config);
+  // Only here: a pool may come from another driver.
+  const { default: driver } = await import('pg');
+  scope.assertGoingOn();
+  const { client, cut, server } = newClient(driver, config);
   let identity: ServerIdentity;
   try {
     identity = await scope.wait(prepare(client, server, scope.operation, options), {
@@ -53,10 +56,13 @@ export async function openServer(config: PostgresConnectionConfig, scope: CallSc
   return open;
 }
 
-function newClient(config: PostgresConnectionConfig): { readonly client: pg.Client; readonly cut: () => void; readonly server: string } {
+function newClient(
+  driver: typeof pg,
+  config: PostgresConnectionConfig,
+): { readonly client: pg.Client; readonly cut: () => void; readonly server: string } {
   const { stream } = config;
   let socket: { destroy(): unknown } | null = null;
-  const client = new pg.Client({
+  const client = new driver.Client({
     fallback_application_name: 'warm-backup',
     keepAlive: true,
     ...(config as pg.ClientConfig),
