@@ -5,7 +5,7 @@ import target from './targets/mariadb.js';
 
 const server = await startMysqlServer('mariadb');
 
-describe.skipIf(server.url === null)(server.url === null ? server.skipReason : 'mariadb', () => {
+describe.skipIf(server.url === null)(`mariadb${server.url === null ? `: ${server.skipReason}` : ''}`, () => {
   defineLeaseStoreConformance({ describe, it }, target);
 });
 

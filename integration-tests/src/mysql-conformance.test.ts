@@ -5,7 +5,7 @@ import target from './targets/mysql.js';
 
 const server = await startMysqlServer('mysql');
 
-describe.skipIf(server.url === null)(server.url === null ? server.skipReason : 'mysql', () => {
+describe.skipIf(server.url === null)(`mysql${server.url === null ? `: ${server.skipReason}` : ''}`, () => {
   defineLeaseStoreConformance({ describe, it }, target);
 });
 

@@ -82,6 +82,6 @@ export function decodeRows<Row>(columns: Columns<Row>, rows: unknown): Row[] {
 
 function decodeCell(cell: unknown, kind: ColumnKind): string | number | null {
   if (cell === null || cell === undefined) return null;
-  const text = Buffer.isBuffer(cell) ? cell.toString('utf8') : String(cell as number);
+  const text = Buffer.isBuffer(cell) ? cell.toString('utf8') : `${cell as number}`;
   return kind === 'text' ? text : Number(text);
 }
