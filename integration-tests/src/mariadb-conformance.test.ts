@@ -5,11 +5,10 @@ import target from './targets/mariadb.js';
 
 const server = await startMysqlServer('mariadb');
 
-if (server.url === null) {
-  describe('mariadb', () => {
-    it.skip(`keeps the contract: ${server.skipReason}`, () => undefined);
-  });
-} else {
+describe.skipIf(server.url === null)(`mariadb${server.url === null ? `: ${server.skipReason}` : ''}`, () => {
   defineLeaseStoreConformance({ describe, it }, target);
-  afterAll(() => server.stop());
-}
+});
+
+afterAll(async () => {
+  if (server.url !== null) await server.stop();
+});

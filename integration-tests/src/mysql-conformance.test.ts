@@ -5,11 +5,10 @@ import target from './targets/mysql.js';
 
 const server = await startMysqlServer('mysql');
 
-if (server.url === null) {
-  describe('mysql', () => {
-    it.skip(`keeps the contract: ${server.skipReason}`, () => undefined);
-  });
-} else {
+describe.skipIf(server.url === null)(`mysql${server.url === null ? `: ${server.skipReason}` : ''}`, () => {
   defineLeaseStoreConformance({ describe, it }, target);
-  afterAll(() => server.stop());
-}
+});
+
+afterAll(async () => {
+  if (server.url !== null) await server.stop();
+});

@@ -20,7 +20,7 @@ await describeMysql('deadlines', (lab) => {
       const proxy = await TcpProxy.start(lab().url);
       lab().onEnd(() => proxy.stop());
       const pool = createPool({ uri: proxy.url, multipleStatements: true, connectionLimit: 2, connectTimeout: DEADLINE_MS });
-      lab().onEnd(async () => void pool.end());
+      lab().onEnd(async () => pool.end());
       const store = way === 'own connections' ? await lab().store(proxy.url) : mysqlLeaseStore({ pool, namespace: lab().namespace });
       await store.migrate();
       await store.openSession({ sessionId: 's', memberId: 'm', ttlMs: 600_000 });
@@ -38,7 +38,8 @@ await describeMysql('deadlines', (lab) => {
         });
         expect(took).toBeLessThan(DEADLINE_MS + SLACK_MS);
       }
-      if (way === 'own connections') await expect.poll(() => proxy.openCount).toBe(0);
+      // A pool of the user's keeps those that it is still making, within its own limit.
+      await expect.poll(() => proxy.openCount).toBeLessThanOrEqual(way === 'own connections' ? 0 : 2);
       proxy.isHole = false;
       expect(await store.heartbeat({ sessionId: 's', holders: [] }, { signal: AbortSignal.timeout(2_000) })).toMatchObject({ alive: true });
       expect(await store.claim('s', ['g'])).toMatchObject([{ kind: 'granted', term: 1 }]);

@@ -57,14 +57,14 @@ await describeMysql('settings of connections', (lab, flavor) => {
       const pools: Pool[] = [];
       const target: ConformanceTarget = {
         name: flavor,
-        sessionRetentionMs: 150,
+        sessionRetentionMs: 1_500,
         open: (namespace) => {
           const pool = createPool({ uri: lab().url, connectionLimit: 4, ...poolOptions });
           pool.on('connection', (connection) => {
             for (const setting of session) connection.query(`set session ${setting}`);
           });
           pools.push(pool);
-          const store = mysqlLeaseStore({ pool, namespace, sessionRetentionMs: 150 });
+          const store = mysqlLeaseStore({ pool, namespace, sessionRetentionMs: 1_500 });
           return store;
         },
         drop: async (namespace) => {

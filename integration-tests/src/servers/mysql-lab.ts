@@ -1,7 +1,7 @@
 import type { LeaseStore } from '@wb/core';
 import { mysqlLeaseStore } from '@wb/mysql';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
-import { afterAll, afterEach, describe, it } from 'vitest';
+import { afterAll, afterEach, describe } from 'vitest';
 import { startMysqlServer, type MysqlFlavor } from './mysql-server.js';
 
 /** What a test on a server works with; all of it is cleaned up after the test. */
@@ -81,18 +81,17 @@ async function number(connection: Connection, sql: string): Promise<number> {
 export async function describeMysql(title: string, tests: (lab: () => MysqlLab, flavor: MysqlFlavor) => void): Promise<void> {
   for (const flavor of ['mysql', 'mariadb'] as const) {
     const server = await startMysqlServer(flavor);
-    describe(`${flavor}: ${title}`, () => {
-      if (server.url === null) {
-        it.skip(server.skipReason, () => undefined);
-        return;
-      }
+    const url = server.url ?? '';
+    describe.skipIf(server.url === null)(`${flavor}: ${title}${server.url === null ? `: ${server.skipReason}` : ''}`, () => {
       let lab: MysqlLab | null = null;
-      tests(() => (lab ??= new MysqlLab(server.url)), flavor);
+      tests(() => (lab ??= new MysqlLab(url)), flavor);
       afterEach(async () => {
         await lab?.end();
         lab = null;
       });
-      afterAll(() => server.stop());
+      afterAll(async () => {
+        if (server.url !== null) await server.stop();
+      });
     });
   }
 }

@@ -86,7 +86,8 @@ export function holderOf({ term, sessionId, memberId, isLive, remainingMs, relea
 
 /** The rows in the order of the request: the server is free to send them in any. */
 export function inPlaces<Row extends { readonly place: number }>(rows: readonly Row[], count: number): Row[] {
-  const sorted = new Array<Row>(count);
+  const sorted: Row[] = [];
+  sorted.length = count;
   for (const row of rows) sorted[row.place - 1] = row;
   return sorted;
 }

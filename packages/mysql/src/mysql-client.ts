@@ -195,7 +195,7 @@ export class MysqlClient {
       borrowed.connection.query({ sql, rowsAsArray: true, typeCast: false }, (error, results) => {
         stopListening();
         if (error === null || error === undefined) resolve(results);
-        else reject(error as Error);
+        else reject(error);
       });
     });
   }

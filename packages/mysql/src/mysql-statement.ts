@@ -18,11 +18,11 @@ export type StepFactory<Args extends SqlArguments, Row = never> = (args: Args) =
 /** Prepares statements for the tables of one namespace. */
 export interface StatementCompiler {
   /** A statement that returns no rows. `{session}` stands for the table, `:name` for the value of an argument. */
-  write<Args extends SqlArguments>(text: string): StepFactory<Args>;
+  readonly write: <Args extends SqlArguments>(text: string) => StepFactory<Args>;
   /** As `write`, with `(:names)` standing for a list of texts. */
-  writeMany(text: string): (names: readonly string[]) => Step;
+  readonly writeMany: (text: string) => (names: readonly string[]) => Step;
   /** A statement that returns rows. */
-  read<Args extends SqlArguments, Row>(text: string, columns: Columns<Row>): StepFactory<Args, Row>;
+  readonly read: <Args extends SqlArguments, Row>(text: string, columns: Columns<Row>) => StepFactory<Args, Row>;
 }
 
 /**
@@ -82,6 +82,6 @@ export function decodeRows<Row>(columns: Columns<Row>, rows: unknown): Row[] {
 
 function decodeCell(cell: unknown, kind: ColumnKind): string | number | null {
   if (cell === null || cell === undefined) return null;
-  const text = Buffer.isBuffer(cell) ? cell.toString('utf8') : String(cell as string | number);
+  const text = Buffer.isBuffer(cell) ? cell.toString('utf8') : `${cell as number}`;
   return kind === 'text' ? text : Number(text);
 }

@@ -45,7 +45,7 @@ export class OwnConnections implements ConnectionSource {
         open: () => {
           abandon = this.#open(
             (connection) => settle(() => resolve(this.#lend(connection))),
-            (error) => settle(() => reject(error as Error)),
+            (error) => settle(() => reject(error)),
             () => settle(() => reject(end.error('none'))),
           );
         },
@@ -81,7 +81,15 @@ export class OwnConnections implements ConnectionSource {
   #open(onReady: (connection: DriverConnection) => void, onError: (error: unknown) => void, onAbandoned: () => void): () => void {
     this.#count += 1;
     let isSettled = false;
-    const connection = createConnection({ ...this.#driverOptions }) as unknown as DriverConnection;
+    let connection: DriverConnection;
+    try {
+      connection = createConnection({ ...this.#driverOptions });
+    } catch (error) {
+      // An option that the driver does not take.
+      this.#count -= 1;
+      onError(error);
+      return () => undefined;
+    }
     const fail = (act: () => void): void => {
       if (isSettled) return;
       isSettled = true;

@@ -25,7 +25,7 @@ export class UserConnections implements ConnectionSource {
       if (isSettled) return;
       this.#getConnection((error, connection) => {
         stopListening();
-        if (error !== null && error !== undefined) return reject(error as Error);
+        if (error !== null && error !== undefined) return reject(error);
         // Too late: it goes back unused.
         if (isSettled) return connection.release();
         isSettled = true;
