@@ -1,3 +1,3 @@
 #!/usr/bin/env node
 // A file that is there before anything is built, so that installing from a clone can link it.
-import '../dist/cli.js';
+await import('../dist/cli.js');
