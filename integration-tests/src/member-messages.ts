@@ -4,15 +4,26 @@ export interface MemberStart {
   readonly memberId: string;
   readonly ttlMs: number;
   readonly heartbeatMs: number;
-  /** A file with a number that each leadership raises by one, and then ends; `null`: it leads until it must stop. */
-  readonly counterFile: string | null;
+  readonly work: MemberWork;
 }
+
+/** What a member does while it leads. */
+export type MemberWork =
+  /** Tells that it works, again and again, until it must stop. */
+  | { readonly kind: 'lasts' }
+  /** Raises the number in a file by one, without any lock, and ends. */
+  | { readonly kind: 'counts'; readonly file: string }
+  | { readonly kind: 'throws' }
+  /** Says that it lives no more than once, and heeds no signal; the process is to end then (F4). */
+  | { readonly kind: 'hangs'; readonly watchdogMs: number };
 
 /** What a member tells. */
 export type MemberMessage =
   | { readonly kind: 'group'; readonly from: string; readonly to: string; readonly reason: string; readonly term: number | null }
   | { readonly kind: 'leads'; readonly term: number; readonly sessionId: string }
   | { readonly kind: 'works'; readonly term: number }
+  /** Somebody else counted at the same time. */
+  | { readonly kind: 'overlaps'; readonly term: number }
   | { readonly kind: 'stopped'; readonly term: number; readonly reason: string };
 
 /** What a member can be asked for. */

@@ -57,6 +57,12 @@ export class MemberProcess {
     return code;
   }
 
+  /** Resolves with its exit code, or the signal that ended it, when it is gone. */
+  async gone(): Promise<number | string | null> {
+    if (this.isAlive) await once(this.#child, 'exit');
+    return this.#child.exitCode ?? this.#child.signalCode;
+  }
+
   /** Makes sure that it is gone. */
   async end(): Promise<void> {
     if (!this.isAlive) return;

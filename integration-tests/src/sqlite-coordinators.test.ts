@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { MemberMessage } from './member-messages.js';
+import type { MemberMessage, MemberWork } from './member-messages.js';
 import { MemberProcess, type Told } from './member-process.js';
 
 const TTL_MS = 1_000;
@@ -25,21 +25,21 @@ describe('coordinators in several processes, over one SQLite file', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  function start(memberId: string, counterFile: string | null = null): MemberProcess {
+  function start(memberId: string, work: MemberWork = { kind: 'lasts' }): MemberProcess {
     const member = new MemberProcess({
       filename: join(directory, 'wb.db'),
       memberId,
       ttlMs: TTL_MS,
       heartbeatMs: HEARTBEAT_MS,
-      counterFile,
+      work,
     });
     members.push(member);
     return member;
   }
 
   /** A leader, and a standby that knows of it. */
-  async function pair(): Promise<[MemberProcess, MemberProcess]> {
-    const leader = start('a');
+  async function pair(work?: MemberWork): Promise<[MemberProcess, MemberProcess]> {
+    const leader = start('a', work);
     await leader.until(leads);
     const standby = start('b');
     await standby.until(standsBy);
@@ -70,8 +70,10 @@ describe('coordinators in several processes, over one SQLite file', () => {
 
   it('F3, F9: a frozen leader is succeeded; thawed, it does no work in its old term, stops by itself, and contends again', async () => {
     const [leader, standby] = await pair();
+    const frozenAtMs = performance.now();
     leader.signal('SIGSTOP');
     const taken = await standby.until(leads);
+    process.stdout.write(`takeover ${(taken.atMs - frozenAtMs).toFixed(0)} ms after SIGSTOP, TTL ${TTL_MS} ms\n`);
     expect(taken.message).toMatchObject({ term: 2 });
     const toldBefore = leader.told.length;
     leader.signal('SIGCONT');
@@ -86,12 +88,35 @@ describe('coordinators in several processes, over one SQLite file', () => {
 
   it('F14: a closed leader is succeeded long before its session would have expired, and its process ends by itself', async () => {
     const [leader, standby] = await pair();
+    const askedAtMs = performance.now();
     expect(await leader.close()).toBe(0);
-    const { message } = await standby.until(leads);
+    const { atMs, message } = await standby.until(leads);
     expect(message).toMatchObject({ term: 2 });
+    process.stdout.write(`hand-over ${(atMs - askedAtMs).toFixed(0)} ms after close(), heartbeat ${HEARTBEAT_MS} ms\n`);
     // It was released, not found dead.
     await standby.until((told) => told.kind === 'group' && told.to === 'claiming' && told.reason === 'released');
     expect(await standby.close()).toBe(0);
+  });
+
+  it('F4: a leader whose work throws lets go, again and again, and gives way to a member whose work does not', async () => {
+    const leader = start('a', { kind: 'throws' });
+    await leader.until((message) => message.kind === 'group' && message.reason === 'work-failed');
+    const standby = start('b');
+    const { message } = await standby.until(leads);
+    // The sick one comes back, and finds a healthy one.
+    await leader.until(standsBy);
+    const terms = leader.told.flatMap(({ message: told }) => (told.kind === 'leads' ? [told.term] : []));
+    expect(message).toMatchObject({ term: terms.length + 1 });
+    expect(terms).toEqual(terms.map((_, at) => at + 1));
+  });
+
+  it('F4, T7: a leader whose work hangs and heeds nothing ends its process, and is succeeded then, not before', async () => {
+    const [leader, standby] = await pair({ kind: 'hangs', watchdogMs: 300 });
+    expect(await leader.gone()).toBe(70);
+    // As long as the work might have run, the lease was kept.
+    expect(standby.told.filter(({ message }) => leads(message))).toEqual([]);
+    expect((await standby.until(leads)).message).toMatchObject({ term: 2 });
+    await standby.until((told) => told.kind === 'group' && told.to === 'claiming' && told.reason === 'expired');
   });
 
   it('F10: two processes of one memberId: one leads, the other stands by', async () => {
@@ -106,7 +131,7 @@ describe('coordinators in several processes, over one SQLite file', () => {
   it('F1, L4: a counter that is read, waited over, and written by leaders of six processes counts exactly', async () => {
     const counterFile = join(directory, 'counter');
     writeFileSync(counterFile, '0');
-    for (let at = 0; at < 6; at += 1) start(`node-${at}`, counterFile);
+    for (let at = 0; at < 6; at += 1) start(`node-${at}`, { kind: 'counts', file: counterFile });
     // Each member has its turn; which one is next is anybody's race.
     await Promise.all(members.map((member) => member.until((message) => message.kind === 'leads' && message.term > 60)));
     await Promise.all(members.map((member) => member.close()));
@@ -114,6 +139,7 @@ describe('coordinators in several processes, over one SQLite file', () => {
       .flatMap((member) => member.told.flatMap(({ message }) => (message.kind === 'leads' ? [message.term] : [])))
       .toSorted((a, b) => a - b);
     expect(terms).toEqual(terms.map((_, at) => at + 1));
+    expect(members.flatMap((member) => member.told.filter(({ message }) => message.kind === 'overlaps'))).toEqual([]);
     expect(Number(readFileSync(counterFile, 'utf8'))).toBe(terms.length);
     expect(terms.length).toBeGreaterThan(60);
   });

@@ -3,37 +3,60 @@
  *
  * @module
  */
-import { createCoordinator } from '@wb/core';
+import { createCoordinator, type WorkContext } from '@wb/core';
 import { sqliteLeaseStore } from '@wb/sqlite';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MemberCommand, MemberMessage, MemberStart } from '../member-messages.js';
 
-const { filename, memberId, ttlMs, heartbeatMs, counterFile } = JSON.parse(process.argv[2]!) as MemberStart;
+const { filename, memberId, ttlMs, heartbeatMs, work } = JSON.parse(process.argv[2]!) as MemberStart;
 
 const coordinator = createCoordinator({ store: () => sqliteLeaseStore({ filename }), memberId, ttlMs, heartbeatMs });
 coordinator.on('group', ({ from, to, reason, term }) => tell({ kind: 'group', from, to, reason, term }));
 
-void coordinator.lead(
-  'group',
-  async ({ term, signal, lease }) => {
-    tell({ kind: 'leads', term, sessionId: lease.sessionId });
-    if (counterFile !== null) {
-      // Read, wait, write: only a single leader at a time counts right.
-      const count = Number(readFileSync(counterFile, 'utf8'));
-      await sleep(1 + Math.random() * 2);
-      writeFileSync(counterFile, String(count + 1));
-      return;
-    }
-    while (!signal.aborted) {
-      const isHeld = lease.isHeld();
-      if (isHeld) tell({ kind: 'works', term });
-      await sleep(10, undefined, { signal }).catch(() => undefined);
-    }
-    tell({ kind: 'stopped', term, reason: String(Reflect.get(signal.reason as object, 'reason')) });
-  },
-  { onEnd: 'contend', backOff: { minMs: 1, maxMs: 5 } },
-);
+void coordinator.lead('group', lead, {
+  onEnd: 'contend',
+  backOff: { minMs: 1, maxMs: 5 },
+  ...(work.kind === 'hangs' ? { watchdogMs: work.watchdogMs, settleDeadlineMs: work.watchdogMs, onOverrun: 'exit' } : {}),
+});
+
+async function lead(context: WorkContext): Promise<void> {
+  const { term, lease } = context;
+  tell({ kind: 'leads', term, sessionId: lease.sessionId });
+  switch (work.kind) {
+    case 'lasts':
+      return await last(context);
+    case 'counts':
+      return await count(work.file, term);
+    case 'throws':
+      throw new Error('the work failed');
+    case 'hangs':
+      return await new Promise(() => undefined);
+  }
+}
+
+async function last({ term, signal, lease }: WorkContext): Promise<void> {
+  while (!signal.aborted) {
+    const isHeld = lease.isHeld();
+    if (isHeld) tell({ kind: 'works', term });
+    await sleep(10, undefined, { signal }).catch(() => undefined);
+  }
+  tell({ kind: 'stopped', term, reason: String(Reflect.get(signal.reason as object, 'reason')) });
+}
+
+/** Reads, waits and writes: only a single leader at a time counts right. */
+async function count(file: string, term: number): Promise<void> {
+  const mark = `${file}.mark`;
+  try {
+    closeSync(openSync(mark, 'wx'));
+  } catch {
+    tell({ kind: 'overlaps', term });
+  }
+  const before = Number(readFileSync(file, 'utf8'));
+  await sleep(1 + Math.random() * 2);
+  writeFileSync(file, String(before + 1));
+  rmSync(mark, { force: true });
+}
 
 process.on('message', (command: MemberCommand) => {
   if (command === 'close') void coordinator.close().then(() => process.disconnect());
