@@ -59,7 +59,7 @@ export function mysqlLeaseStore(options: MysqlLeaseStoreOptions): LeaseStore {
 }
 
 /** {@link mysqlLeaseStore}, with the machine to be given. @internal */
-export class MysqlLeaseStore implements LeaseStore {
+class MysqlLeaseStore implements LeaseStore {
   readonly capabilities: LeaseStoreCapabilities = CAPABILITIES;
   readonly #client: MysqlClient;
   readonly #sql: StoreSql;
