@@ -60,6 +60,19 @@ await describePostgres('hints', ({ url }) => {
     await vi.waitFor(() => expect(hints).toEqual([{ groupIds: ['group'] }]));
   });
 
+  it("W1: what somebody else notifies on the store's channel is a hint that names nothing", async () => {
+    await using bench = new PostgresBench(url);
+    const store = await bench.migrated();
+    const observer = await bench.client();
+    const hints: LeaseHint[] = [];
+    await store.watch!((hint) => hints.push(hint));
+    const { rows } = await observer.query<{ channel: string }>(
+      `select split_part(query, '"', 2) as channel from pg_stat_activity where query like 'listen "${bench.namespace}%'`,
+    );
+    for (const payload of ['no JSON', '{"a":1}', '[1]']) await observer.query('select pg_notify($1, $2)', [rows[0]!.channel, payload]);
+    await vi.waitFor(() => expect(hints).toEqual([{}, {}, {}]));
+  });
+
   it('one connection listens for any number of watchers, and is closed after the last', async () => {
     await using bench = new PostgresBench(url);
     const store = await bench.migrated();

@@ -62,7 +62,7 @@ await describePostgres('settings, roles and servers', ({ url }) => {
         );
         expect(Object.values(after.rows[0] as object)).toEqual(['off', 'serializable', '77s', '66s']);
       } finally {
-        await roleBench[Symbol.asyncDispose]();
+        await roleBench.close();
         await admin.query(`drop owned by ${role}; drop role ${role}`);
       }
     },
@@ -186,7 +186,7 @@ await describePostgres('settings, roles and servers', ({ url }) => {
         });
       }
     } finally {
-      await readOnly[Symbol.asyncDispose]();
+      await readOnly.close();
       await admin.query(`drop role ${role}`);
     }
   });

@@ -58,8 +58,24 @@ export class PostgresBench implements AsyncDisposable {
     return `"${schema}"."${this.namespace}${name}"`;
   }
 
+  /** Closes everything. */
+  async close(): Promise<void> {
+    for (const end of this.#ends.splice(0).toReversed()) await end();
+  }
+
+  /** As {@link close}, and removes what was made in the namespace. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const end of this.#ends.toReversed()) await end();
+    await this.close();
+    const client = new pg.Client({ connectionString: this.url });
+    await client.connect();
+    await client.query(`do $$ declare name text; begin
+      for name in select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace and starts_with(relname, '${this.namespace}') loop
+        execute format('drop table %I cascade', name);
+      end loop;
+      for name in select proname from pg_proc where pronamespace = 'public'::regnamespace and starts_with(proname, '${this.namespace}') loop
+        execute format('drop function %I cascade', name);
+      end loop; end $$`);
+    await client.end();
   }
 }
 

@@ -95,7 +95,7 @@ export class HintListener {
   }
 
   #tell(payload: string): void {
-    const hint: LeaseHint = payload === '' ? {} : { groupIds: JSON.parse(payload) as string[] };
+    const hint = toHint(payload);
     for (const watcher of this.#watchers) watcher(hint);
   }
 
@@ -134,4 +134,15 @@ export class HintListener {
     });
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
   }
+}
+
+/** Anybody may notify on any channel: what is not ours is a hint that names nothing. */
+function toHint(payload: string): LeaseHint {
+  try {
+    const groupIds: unknown = JSON.parse(payload);
+    if (Array.isArray(groupIds) && groupIds.every((groupId) => typeof groupId === 'string')) return { groupIds };
+  } catch {
+    // Too long to be named, or somebody else's.
+  }
+  return {};
 }

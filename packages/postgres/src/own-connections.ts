@@ -1,4 +1,4 @@
-import { StoreError } from '@wb/core';
+import { StoreError, type StoreErrorCode } from '@wb/core';
 import type { CallScope } from './call-scope.js';
 import type { AcquireOptions, ConnectionSource } from './connection-source.js';
 import { openServer, type OwnClient } from './open-server.js';
@@ -146,8 +146,8 @@ export class OwnConnections implements ConnectionSource {
 
 /** No server of several takes writes. */
 function noServerError(operation: string, faults: readonly StoreError[]): StoreError {
-  const last = faults.at(-1)!;
-  const code = last.code === 'STORE_CLOSED' || last.code === 'STORE_TIMEOUT' ? last.code : 'STORE_UNAVAILABLE';
+  const codes = new Set(faults.map(({ code }) => code as StoreErrorCode));
+  const [code = 'STORE_UNAVAILABLE'] = codes.size === 1 ? codes : [];
   const isRetryable = faults.some((fault) => fault.isRetryable);
   return new StoreError(
     code,

@@ -41,6 +41,13 @@ export interface ClaimRow extends LeaseRow {
   readonly kind: 'fresh' | 'again' | 'held' | 'busy' | 'session-dead';
 }
 
+/** What became of one lease of a release. */
+export interface ReleaseRow {
+  readonly groupId: string;
+  readonly term: Whole;
+  readonly kind: 'released' | 'not-held' | 'busy';
+}
+
 /** Groups of a session; arrays are PostgreSQL array literals. */
 type Groups = { readonly sessionId: string; readonly groupIds: string };
 
@@ -68,10 +75,7 @@ export interface LeaseSql {
    * row in the same transaction. `not-held` is said of what does not match by the snapshot: the term was granted before, and does not come back. What matched and could not be locked
    * (a fence of our own) is `busy`: the caller asks again. `is not distinct from` keeps the planner from walking through all leases of the session.
    */
-  readonly release: SqlStatement<
-    { sessionId: string; groupIds: string; terms: string },
-    { readonly groupId: string; readonly term: Whole; readonly kind: 'released' | 'not-held' | 'busy' }
-  >;
+  readonly release: SqlStatement<{ sessionId: string; groupIds: string; terms: string }, ReleaseRow>;
   /** One statement, one snapshot: count and leases belong together. Without a row the session is dead. */
   readonly held: SqlStatement<
     { sessionId: string },

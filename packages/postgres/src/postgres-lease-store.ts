@@ -18,8 +18,10 @@ import {
   type NewSession,
   type ReleaseResult,
 } from '@wb/core';
-import { partsOf, type SqlArguments, type SqlStatement } from '@wb/sql';
+import type { SqlArguments, SqlStatement } from '@wb/sql';
 import { createHash } from 'node:crypto';
+import { afterSome, inParts, PART_SIZE } from './batch-parts.js';
+import { claimPart, sessionDeadRow } from './claim-part.js';
 import { holderOf, toClaimResult } from './claim-result.js';
 import { HintListener } from './hint-listener.js';
 import { OpenedSessions } from './opened-sessions.js';
@@ -31,25 +33,12 @@ import { MIGRATION_LIMIT_MS, migratePostgres, type MigrationPlace } from './post
 import { resolveOptions, type PostgresLeaseStoreOptions } from './postgres-options.js';
 import { postgresSchema } from './postgres-schema.js';
 import { compileStoreSql, type StoreSql } from './postgres-statements.js';
+import { releasePart, type ReleaseCalls } from './release-part.js';
 import { textArray, wholeArray } from './sql-literal.js';
 
-/** How many groups one statement takes: a few tens of ms, while which the session's heartbeat waits. */
-const PART_SIZE = 1_000;
 /** How much one `openSession` prunes. */
 const PRUNED_SESSIONS = 16;
 const PRUNED_ROWS = 500;
-/** How long a release waits before it tries again for a lease that is locked, in ms. */
-const BUSY_PAUSE_MS = 20;
-
-/** A claim's answer without a session. */
-const NO_ROW: Omit<ClaimRow, 'groupId'> = Object.freeze({
-  kind: 'session-dead',
-  term: null,
-  sessionId: null,
-  memberId: null,
-  remainingMs: null,
-  releaseCount: null,
-});
 
 /**
  * A store in a PostgreSQL database (13 and later), for any number of machines. Every call is one statement and one round trip (a batch: one for each 1,000 groups); the store's
@@ -135,8 +124,12 @@ class PostgresLeaseStore implements LeaseStore {
     assertName('sessionId', sessionId);
     const call: Call = { operation: 'closeSession', options };
     // The first statement ends the session and so frees its leases (L1, S3). Others, if it had very many, only tidy up.
-    for (let isDone = false; !isDone;) {
-      const [row] = await this.#client.run(call, this.#sql.closeSession, { sessionId, limit: PART_SIZE });
+    let isBegun = false;
+    for (let isDone = false; !isDone; isBegun = true) {
+      const run = this.#client.run(call, this.#sql.closeSession, { sessionId, limit: PART_SIZE });
+      const [row] = await run.catch((error: unknown) => {
+        throw isBegun ? afterSome(error) : error;
+      });
       isDone = Number(row?.leaseCount) < PART_SIZE && Number(row?.contenderCount) < PART_SIZE;
     }
     this.#opened.ended(sessionId);
@@ -160,7 +153,11 @@ class PostgresLeaseStore implements LeaseStore {
     assertBatch(sessionId, groupIds);
     const rows = new Map<string, ClaimRow>();
     await this.#inParts({ operation: 'claim', options }, [...new Set(groupIds)], async (call, part) => {
-      for (const row of await this.#claimPart(call, sessionId, part)) rows.set(row.groupId, row);
+      const claim = async (asked: readonly string[]): Promise<readonly ClaimRow[]> => {
+        const answer = await this.#runFor(sessionId, call, this.#sql.claim, { sessionId, groupIds: textArray(asked) });
+        return answer.length > 0 ? answer : asked.map(sessionDeadRow);
+      };
+      for (const row of await claimPart(claim, part)) rows.set(row.groupId, row);
     });
     return groupIds.map((groupId) => {
       const row = rows.get(groupId)!;
@@ -179,7 +176,17 @@ class PostgresLeaseStore implements LeaseStore {
       { operation: 'release', options },
       [...new Map(leases.map((lease) => [keyOf(lease), lease])).values()],
       async (call, part) => {
-        for (const lease of await this.#releasePart(call, sessionId, part)) released.add(keyOf(lease));
+        const calls: ReleaseCalls = {
+          release: (asked) =>
+            this.#client.run(call, this.#sql.release, {
+              sessionId,
+              groupIds: textArray(asked.map(({ groupId }) => groupId)),
+              terms: wholeArray(asked.map(({ term }) => term)),
+            }),
+          pause: (delayMs) => this.#client.wait(call, pause(delayMs)),
+          limitMs: this.#lockTimeoutMs,
+        };
+        for (const lease of await releasePart(calls, part)) released.add(keyOf(lease));
       },
     );
     // A duplicate finds the lease free already.
@@ -242,23 +249,6 @@ class PostgresLeaseStore implements LeaseStore {
     return await this.#listener.watch(onHint, { operation: 'watch', options });
   }
 
-  /**
-   * The second look is at a new snapshot: it knows who has been granted what was `busy` a moment ago, and what the claimant itself was granted by a claim that it gave up. What is
-   * still busy is held back by someone who takes their time.
-   */
-  async #claimPart(call: Call, sessionId: string, part: readonly string[]): Promise<readonly ClaimRow[]> {
-    const rows = await this.#claimOnce(call, sessionId, part);
-    const busy = rows.filter(({ kind }) => kind === 'busy').map(({ groupId }) => groupId);
-    if (busy.length === 0) return rows;
-    const again = await this.#claimOnce(call, sessionId, busy);
-    return [...rows.filter(({ kind }) => kind !== 'busy'), ...again];
-  }
-
-  async #claimOnce(call: Call, sessionId: string, groupIds: readonly string[]): Promise<readonly ClaimRow[]> {
-    const rows = await this.#runFor(sessionId, call, this.#sql.claim, { sessionId, groupIds: textArray(groupIds) });
-    return rows.length > 0 ? rows : groupIds.map((groupId) => ({ ...NO_ROW, groupId }));
-  }
-
   /** Runs a statement for a live session: no rows, as for a dead one, if the server's history is not the one that it was opened on (T6). */
   async #runFor<Args extends SqlArguments, Row>(
     sessionId: string,
@@ -275,42 +265,10 @@ class PostgresLeaseStore implements LeaseStore {
     return [];
   }
 
-  /** A release is definite, so it asks again for what is locked (a fence of the session's own) for as long as others would wait for a lock. */
-  async #releasePart(call: Call, sessionId: string, part: readonly LeaseKey[]): Promise<readonly LeaseKey[]> {
-    const released: LeaseKey[] = [];
-    let rest = part;
-    for (let waitedMs = 0; ; waitedMs += BUSY_PAUSE_MS) {
-      const groupIds = textArray(rest.map(({ groupId }) => groupId));
-      const terms = wholeArray(rest.map(({ term }) => term));
-      const rows = await this.#client.run(call, this.#sql.release, { sessionId, groupIds, terms });
-      const ofKind = (kind: string): LeaseKey[] =>
-        rows.filter((row) => row.kind === kind).map(({ groupId, term }) => ({ groupId, term: Number(term) }));
-      released.push(...ofKind('released'));
-      rest = ofKind('busy');
-      if (rest.length === 0) return released;
-      if (waitedMs >= this.#lockTimeoutMs) {
-        throw new StoreError(
-          'STORE_BUSY',
-          `\`release\` failed: ${rest.length} leases, ${JSON.stringify(rest[0]!.groupId)} among them, were locked by other transactions for ${waitedMs} ms`,
-          { isRetryable: true, outcome: released.length > 0 ? 'unknown' : 'none' },
-        );
-      }
-      await this.#client.wait(call, pause(BUSY_PAUSE_MS));
-    }
-  }
-
-  /** Runs `run` for each part, one after the other. An empty batch is still a call: whether the store can be used is a part of its answer. */
+  /** An empty batch is still a call: whether the store can be used is a part of its answer. */
   async #inParts<T>(call: Call, items: readonly T[], run: (call: Call, part: readonly T[]) => Promise<unknown>): Promise<void> {
     this.#client.assertOpen(call);
-    let isBegun = false;
-    for (const part of partsOf(items, PART_SIZE)) {
-      try {
-        await run(call, part);
-      } catch (error) {
-        throw isBegun ? afterSomeParts(error) : error;
-      }
-      isBegun = true;
-    }
+    await inParts(items, (part) => run(call, part));
   }
 
   /** Forgets what has been dead for long (S4, F19). The session is open whether this works or not. */
@@ -318,14 +276,4 @@ class PostgresLeaseStore implements LeaseStore {
     const args = { retentionMs: this.#sessionRetentionMs, sessionLimit: PRUNED_SESSIONS, rowLimit: PRUNED_ROWS };
     await this.#client.run({ operation: 'openSession', options }, this.#sql.prune, args).catch(() => undefined);
   }
-}
-
-/** The parts before the one that failed were committed. */
-function afterSomeParts(error: unknown): unknown {
-  if (!(error instanceof StoreError)) return error;
-  return new StoreError(error.code as never, `${error.message}; an earlier part of the batch was committed`, {
-    cause: error,
-    isRetryable: error.isRetryable,
-    outcome: 'unknown',
-  });
 }
