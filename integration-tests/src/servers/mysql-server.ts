@@ -20,11 +20,6 @@ const SERVERS = {
   mariadb: { urlVariable: 'WB_TEST_MARIADB_URL', image: 'mariadb:11.8' },
 } as const;
 
-/** The variable that says where the server is; the processes that a test starts inherit it. */
-export function urlVariableOf(flavor: MysqlFlavor): string {
-  return SERVERS[flavor].urlVariable;
-}
-
 /**
  * A server: that of `WB_TEST_MYSQL_URL` or `WB_TEST_MARIADB_URL`; else a container, if Docker runs and has the image; else, for MariaDB, a private instance of the installed programs; else none, which is
  * a failure if `WB_REQUIRE` names it (`WB_REQUIRE=mysql,mariadb`). Sets the variable.

@@ -58,8 +58,7 @@ export function mysqlLeaseStore(options: MysqlLeaseStoreOptions): LeaseStore {
   return new MysqlLeaseStore(options, systemEnvironment);
 }
 
-/** {@link mysqlLeaseStore}, with the machine to be given. @internal */
-export class MysqlLeaseStore implements LeaseStore {
+class MysqlLeaseStore implements LeaseStore {
   readonly capabilities: LeaseStoreCapabilities = CAPABILITIES;
   readonly #client: MysqlClient;
   readonly #sql: StoreSql;

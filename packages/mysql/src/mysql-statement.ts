@@ -58,7 +58,7 @@ export function statementCompiler(namespace: string): StatementCompiler {
 }
 
 /** Texts as the inside of `in (…)`. With none, nothing is in it. */
-export function literals(values: readonly string[]): string {
+function literals(values: readonly string[]): string {
   return values.length === 0 ? 'null' : values.map(literal).join(', ');
 }
 
