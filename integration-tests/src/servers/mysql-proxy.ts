@@ -18,7 +18,7 @@ export class TcpProxy {
 
   static async start(serverUrl: string): Promise<TcpProxy> {
     const { hostname, port } = new URL(serverUrl);
-    const server = createServer().listen(0, '127.0.0.1');
+    const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
     if (typeof address !== 'object' || address === null) throw new Error('a listening server has no port');
@@ -28,6 +28,11 @@ export class TcpProxy {
     const proxy = new TcpProxy(server, url.href);
     server.on('connection', (client) => proxy.#join(client, Number(port), hostname));
     return proxy;
+  }
+
+  /** Sockets of the proxy itself. */
+  get socketCount(): number {
+    return this.#sockets.size;
   }
 
   async stop(): Promise<void> {
@@ -43,6 +48,10 @@ export class TcpProxy {
       this.openCount -= 1;
     });
     client.on('data', () => undefined);
+    // A hole does not even say goodbye.
+    client.on('end', () => {
+      if (!this.isHole) client.destroy();
+    });
     if (this.isHole) return;
     const server = connect(port, host);
     this.#track(server);

@@ -4,11 +4,14 @@
  * @module
  */
 
+/** {@link NOW_MS} in µs. */
+export const NOW_US = "timestampdiff(microsecond, timestamp '1970-01-01 00:00:00', utc_timestamp(6))";
+
 /**
  * The store's clock in whole ms since 1970, without any zone: neither the server's, nor the session's, nor a change to summer time has a say. It stands still
  * from the start of the *statement*, so what a statement reads here is right only if the statement waits for no lock: an earlier one of its transaction has taken them (T1).
  */
-export const NOW_MS = "(timestampdiff(microsecond, timestamp '1970-01-01 00:00:00', utc_timestamp(6)) div 1000)";
+export const NOW_MS: string = `(${NOW_US} div 1000)`;
 
 /** A table `asked` of one row for each text of a JSON array: its place from 1 on, and itself. One statement for any number, and always a search by key behind `straight_join`. */
 export function asked(json: string): string {

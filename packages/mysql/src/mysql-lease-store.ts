@@ -58,7 +58,6 @@ export function mysqlLeaseStore(options: MysqlLeaseStoreOptions): LeaseStore {
   return new MysqlLeaseStore(options, systemEnvironment);
 }
 
-/** {@link mysqlLeaseStore}, with the machine to be given. @internal */
 class MysqlLeaseStore implements LeaseStore {
   readonly capabilities: LeaseStoreCapabilities = CAPABILITIES;
   readonly #client: MysqlClient;

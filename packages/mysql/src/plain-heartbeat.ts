@@ -1,5 +1,5 @@
 import type { HeartbeatRequest, HeartbeatResult } from '@wb/core';
-import { asked, isLive, NOW_MS, remainingMs } from './mysql-fragments.js';
+import { asked, isLive, NOW_US, remainingMs } from './mysql-fragments.js';
 import type { Call, MysqlClient } from './mysql-client.js';
 import type { StatementCompiler, StepFactory } from './mysql-statement.js';
 
@@ -23,15 +23,16 @@ export interface PlainHeartbeatSql {
  * The clock while a row is looked at, which is after its lock was waited for (T1): the statement's start, which no zone touches, and what has passed since. That is the difference of two
  * times of the session's zone; an hour that the zone jumps in between makes it absurd, and then the statement does nothing.
  */
-const ELAPSED_MS = '(timestampdiff(microsecond, now(6), sysdate(6)) div 1000)';
-const NOW_AT_ROW_MS = `(${NOW_MS} + ${ELAPSED_MS})`;
-const ELAPSED_LIMIT_MS = 600_000;
+const ELAPSED_US = 'timestampdiff(microsecond, now(6), sysdate(6))';
+/** Rounded down once: two roundings would make it as late as 2 ms. */
+const NOW_AT_ROW_MS = `((${NOW_US} + ${ELAPSED_US}) div 1000)`;
+const ELAPSED_LIMIT_US = 600_000_000;
 
 export function compilePlainHeartbeatSql({ read, write }: StatementCompiler): PlainHeartbeatSql {
   return Object.freeze<PlainHeartbeatSql>({
     beatAlone: write(`
       update {session} set expires_at_ms = ${NOW_AT_ROW_MS} + ttl_ms
-      where session_id = :sessionId and closed = 0 and expires_at_ms > ${NOW_AT_ROW_MS} and ${ELAPSED_MS} between 0 and ${ELAPSED_LIMIT_MS}`),
+      where session_id = :sessionId and closed = 0 and expires_at_ms > ${NOW_AT_ROW_MS} and ${ELAPSED_US} between 0 and ${ELAPSED_LIMIT_US}`),
 
     answer: read(
       `select me.closed, me.grant_count,
