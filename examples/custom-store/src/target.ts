@@ -3,7 +3,7 @@ import { createClient } from 'redis';
 import { redisLeaseStore } from './index.js';
 
 const url = process.env['WB_TEST_REDIS_URL'] ?? 'redis://127.0.0.1:6379';
-const sessionRetentionMs = 150;
+const sessionRetentionMs = 1_000;
 
 /** The store as a target of the conformance suite, on the server of `WB_TEST_REDIS_URL` (default: redis://127.0.0.1:6379). */
 const target: ConformanceTarget = {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 
 /** The folder of the database files; the processes that a case starts inherit it. Whoever has made it removes it. */
 const directory = process.env['WB_TEST_SQLITE_DIRECTORY'] ?? makeDirectory();
-const sessionRetentionMs = 150;
+const sessionRetentionMs = 1_000;
 
 /** A file for each namespace, as a target of the conformance suite. */
 const target: ConformanceTarget = {

@@ -1,7 +1,7 @@
 /** The memory store as a target: `wb-conformance targets/memory.js`. */
 import { MemoryDatabase, memoryLeaseStore } from '@wb/core/memory';
 
-const RETENTION_MS = 150;
+const RETENTION_MS = 1_000;
 const databases = new Map();
 
 /** @type {import('@wb/conformance').ConformanceTarget} */

@@ -7,9 +7,9 @@ const databases = new Map<string, MemoryDatabase>();
 
 const target: ConformanceTarget = {
   name: 'memory',
-  sessionRetentionMs: 150,
+  sessionRetentionMs: 1_000,
   open: (namespace) => {
-    const database = databases.get(namespace) ?? new MemoryDatabase(150);
+    const database = databases.get(namespace) ?? new MemoryDatabase(1_000);
     databases.set(namespace, database);
     return memoryLeaseStore({ database });
   },

@@ -4,7 +4,7 @@ import { systemClock } from '@wb/core';
 import type { ConformanceTarget } from '../../src/index.js';
 
 /** How long dead sessions are kept in these tests, in ms. */
-export const RETENTION_MS = 150;
+export const RETENTION_MS = 1_000;
 
 /** A store that is wrong in one way. */
 export interface Mutant {
