@@ -90,12 +90,23 @@ export async function expired(store: LeaseStore, sessionId: string): Promise<voi
   while ((await store.members()).some((member) => member.sessionId === sessionId));
 }
 
-/** Resolves when `count` statements on the server wait for a lock that they cannot have yet. */
-export async function lockWaits(client: pg.Client, count = 1): Promise<void> {
+/** Resolves when a statement on the server waits for a lock that it cannot have yet. */
+export async function lockWaits(client: pg.Client): Promise<void> {
+  await waitsOrSettles(client, new Promise(() => undefined));
+}
+
+/** As {@link lockWaits}, for a call that may have had no need to wait: whether it waits. */
+export async function waitsOrSettles(client: pg.Client, call: Promise<unknown>): Promise<boolean> {
+  let isSettled = false;
+  const note = (): void => {
+    isSettled = true;
+  };
+  call.then(note, note);
   for (;;) {
+    if (isSettled) return false;
     const { rows } = await client.query<{ n: string }>(
       `select count(*) as n from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database() and pid <> pg_backend_pid()`,
     );
-    if (Number(rows[0]!.n) >= count) return;
+    if (Number(rows[0]!.n) > 0) return true;
   }
 }
