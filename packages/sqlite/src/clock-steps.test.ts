@@ -70,4 +70,43 @@ describe("a step of the machine's clock", () => {
     expect(await store.members()).toEqual([]);
     await store.close();
   });
+
+  it('S2: a session that a claim has seen dead stays dead, too: the one who took its group is safe from it', async () => {
+    const store = sqliteLeaseStore({ filename });
+    await store.migrate();
+    await store.openSession({ sessionId: 'dead', memberId: 'm', ttlMs: 1 });
+    await store.claim('dead', ['group', 'other']);
+    await store.openSession({ sessionId: 'heir', memberId: 'm', ttlMs: HOUR_MS });
+    await expect.poll(() => store.claim('heir', ['group'])).toMatchObject([{ kind: 'granted' }]);
+    setClockBack();
+    expect(await store.heartbeat({ sessionId: 'dead', holders: [] })).toEqual({ alive: false });
+    expect(await store.claim('heir', ['other'])).toMatchObject([{ kind: 'granted', term: 2 }]);
+    await store.close();
+  });
+
+  it('T9: set back as a leader dies, its group is claimed a TTL later by those who only claim', async () => {
+    const store = sqliteLeaseStore({ filename });
+    await store.migrate();
+    await store.openSession({ sessionId: 'leader', memberId: 'm', ttlMs: TTL_MS });
+    await store.claim('leader', ['group']);
+    setClockBack();
+    await store.openSession({ sessionId: 'claimant', memberId: 'm', ttlMs: HOUR_MS });
+    setClockBack();
+    await expect
+      .poll(() => store.claim('claimant', ['group']), { interval: 10, timeout: 10 * TTL_MS })
+      .toMatchObject([{ kind: 'granted', term: 2 }]);
+    await store.close();
+  });
+
+  it('set back, nobody who looks is told of a longer time than a TTL', async () => {
+    const store = sqliteLeaseStore({ filename });
+    await store.migrate();
+    await store.openSession({ sessionId: 'leader', memberId: 'm', ttlMs: TTL_MS });
+    await store.claim('leader', ['group']);
+    setClockBack();
+    const [view] = await store.read(['group']);
+    const [member] = await store.members();
+    expect([view!.holder!.remainingMs, member!.remainingMs]).toEqual([TTL_MS, TTL_MS]);
+    await store.close();
+  });
 });
