@@ -376,7 +376,7 @@ export const sessionCases: readonly ConformanceCase[] = [
       await store.claim(closed, [groupId]);
       await store.closeSession(closed);
       // Pruning happens when a session is opened.
-      for (let i = 0; i < 4; i += 1) {
+      for (let i = 0; i < 2; i += 1) {
         await pass(context.target.sessionRetentionMs! + 50);
         await context.session(store);
       }
