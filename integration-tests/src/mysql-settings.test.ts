@@ -5,22 +5,7 @@ import { expect, it } from 'vitest';
 import { describeMysql } from './servers/mysql-lab.js';
 
 /** Cases that read, write, count, race and compare names. */
-const CASES = [
-  'S1.5',
-  'S1.8',
-  'S1.9',
-  'S1.11',
-  'S2.2',
-  'S2.3',
-  'L1.9',
-  'L1.11',
-  'L2.1',
-  'L3.3',
-  'L3.4',
-  'L4.6',
-  'L5.1',
-  'F20.1',
-];
+const CASES = ['S1.5', 'S1.8', 'S1.9', 'S1.11', 'S2.2', 'S2.3', 'L1.9', 'L1.11', 'L2.1', 'L3.3', 'L3.4', 'L4.6', 'L5.1', 'F20.1'];
 
 const SETTINGS: readonly { readonly title: string; readonly pool: PoolOptions; readonly session: readonly string[] }[] = [
   {
