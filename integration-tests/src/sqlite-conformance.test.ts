@@ -1,11 +1,9 @@
 import { defineLeaseStoreConformance } from '@wb/conformance';
-import { rmSync } from 'node:fs';
 import { afterAll, describe, it } from 'vitest';
-import target from './targets/sqlite.js';
+import handle from './targets/sqlite-handle.js';
+import { removeSqliteFolder } from './targets/sqlite-folder.js';
+import file from './targets/sqlite.js';
 
-defineLeaseStoreConformance({ describe, it }, target);
+for (const target of [file, handle]) defineLeaseStoreConformance({ describe, it }, target);
 
-afterAll(() => {
-  // A test runner may end its processes without their `exit`.
-  rmSync(process.env['WB_TEST_SQLITE_DIRECTORY']!, { recursive: true, force: true });
-});
+afterAll(removeSqliteFolder);

@@ -1,0 +1,40 @@
+import type { ConformanceTarget } from '@wb/conformance';
+import { sqliteLeaseStore } from '@wb/sqlite';
+import Database from 'better-sqlite3';
+import { join } from 'node:path';
+import { sqliteFolder } from './sqlite-folder.js';
+
+const sessionRetentionMs = 150;
+
+/** Handles of the user's over one file, with the settings that are the worst for the store; all namespaces are in that file. */
+const target: ConformanceTarget = {
+  name: 'sqlite, with handles',
+  module: new URL('../../dist/targets/sqlite-handle.js', import.meta.url).href,
+  sessionRetentionMs,
+  open: (namespace) => {
+    const database = open();
+    database.pragma('synchronous = OFF');
+    database.defaultSafeIntegers(true);
+    const store = sqliteLeaseStore({ database, namespace, sessionRetentionMs });
+    const close = store.close.bind(store);
+    // The store does not close what is not its own.
+    store.close = async () => {
+      await close();
+      database.close();
+    };
+    return store;
+  },
+  drop: (namespace) => {
+    const database = open();
+    for (const table of ['session', 'lease', 'contender', 'migration']) database.exec(`drop table if exists ${namespace}${table}`);
+    database.close();
+  },
+};
+
+function open(): Database.Database {
+  const database = new Database(join(sqliteFolder(), 'handles.db'), { timeout: 5_000 });
+  database.pragma('journal_mode = wal');
+  return database;
+}
+
+export default target;
