@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import { join } from 'node:path';
 import { sqliteFolder } from './sqlite-folder.js';
 
-const sessionRetentionMs = 150;
+const sessionRetentionMs = 1_000;
 
 /** Handles of the user's over one file, with the settings that are the worst for the store; all namespaces are in that file. */
 const target: ConformanceTarget = {

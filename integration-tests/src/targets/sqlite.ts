@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sqliteFolder } from './sqlite-folder.js';
 
-const sessionRetentionMs = 150;
+const sessionRetentionMs = 1_000;
 
 /** A file for each namespace, as a target of the conformance suite. */
 const target: ConformanceTarget = {
