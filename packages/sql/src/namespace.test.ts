@@ -28,6 +28,7 @@ describe('assertNamespace', () => {
     ['wb.x', '"wb.x"'],
     ['wb\n', '"wb\\n"'],
     ['wb"; drop table wb_lease; --', '"wb\\"; drop table wb_lease; --"'],
+    ['wb"', '"wb\\""'],
     ['é', '"é"'],
     ['x'.repeat(33), `"${'x'.repeat(33)}"`],
     [7, 'number'],

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { storeClients } from '../test-support/store-clients.js';
 
 const LONG_MS = 3_600_000;
-const SHORT_MS = 60;
+const SHORT_MS = 300;
 
 const grant = (groupId: string, term: number, fresh: boolean = true): ClaimResult => ({ kind: 'granted', groupId, term, fresh });
 

@@ -3,6 +3,10 @@ import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../test-support/temporary-folder.js';
 import { sqliteLeaseStore } from './index.js';
+import { SqliteConnection } from './sqlite-connection.js';
+import { migrateSqlite } from './sqlite-migration.js';
+import { sqliteSchema } from './sqlite-schema.js';
+import { compileStoreSql } from './sqlite-statements.js';
 
 describe('migrate()', () => {
   const folder = temporaryFolder();
@@ -16,6 +20,33 @@ describe('migrate()', () => {
     expect(database.prepare('select count(*) from wb_migration').pluck().get()).toBe(1);
     database.close();
     for (const store of stores) await store.close();
+  });
+
+  it('F20: another process that is done between the first look and the lock has left nothing to do', () => {
+    const database = new Database(folder.path('app.db'));
+    database.pragma('journal_mode = wal');
+    const schema = sqliteSchema('wb_');
+    const storeSql = compileStoreSql(schema.db);
+    const theirs = new Database(folder.path('app.db'));
+    const migrateThere = (): void => migrateSqlite(new SqliteConnection(theirs, null, storeSql), schema, 'wb_');
+    let isFirst = true;
+    const prepare = database.prepare.bind(database);
+    database.prepare = ((source: string) => {
+      const native = prepare(source);
+      if (source !== 'begin immediate') return native;
+      const run = native.run.bind(native);
+      native.run = () => {
+        if (isFirst) migrateThere();
+        isFirst = false;
+        return run();
+      };
+      return native;
+    }) as typeof database.prepare;
+    migrateSqlite(new SqliteConnection(database, null, storeSql), schema, 'wb_');
+    expect(isFirst).toBe(false);
+    expect(theirs.prepare('select count(*) from wb_migration').pluck().get()).toBe(1);
+    theirs.close();
+    database.close();
   });
 
   it('F20: leaves nothing behind when it fails in the middle, and is taken up again when the obstacle is gone', async () => {

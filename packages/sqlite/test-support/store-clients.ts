@@ -1,13 +1,20 @@
 import type { LeaseStore } from '@wb/core';
+import { Scheduler, VirtualClock } from '@wb/core/testing';
 import Database from 'better-sqlite3';
 import { afterEach } from 'vitest';
 import { sqliteLeaseStore, type SqliteFileOptions } from '../src/index.js';
+import { SqliteLeaseStore } from '../src/sqlite-lease-store.js';
 import { temporaryFolder } from './temporary-folder.js';
+
+/** The type number of ext4. */
+const LOCAL = 0xef53;
 
 /** Several clients of one database file, and a plain connection to look into it, or to change it behind their backs. */
 export interface StoreClients {
   /** Opens `count` stores over one migrated file. */
   open(count: number, options?: Omit<SqliteFileOptions, 'filename'>): Promise<[LeaseStore, ...LeaseStore[]]>;
+  /** Opens one store that waits by virtual time alone: between two parts of a batch, and for a lock. */
+  openStepwise(): Promise<{ readonly store: LeaseStore; readonly scheduler: Scheduler }>;
   /** A plain connection to the file. */
   database(): Database.Database;
   /** To the store: the session's time has passed. */
@@ -32,6 +39,14 @@ export function storeClients(): StoreClients {
       for (const store of stores) closers.push(() => store.close());
       await stores[0]!.migrate();
       return stores as [LeaseStore, ...LeaseStore[]];
+    },
+    openStepwise: async () => {
+      const scheduler = new Scheduler();
+      const environment = { clock: new VirtualClock(scheduler), random: () => 0, fileSystemType: () => Promise.resolve(LOCAL) };
+      const store = new SqliteLeaseStore({ filename: folder.path('app.db') }, environment);
+      closers.push(() => store.close());
+      await store.migrate();
+      return { store, scheduler };
     },
     database,
     expire: (sessionId) => {
