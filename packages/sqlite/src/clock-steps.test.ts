@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sqliteLeaseStore } from './index.js';
 
-const TTL_MS = 300;
+const TTL_MS = 600;
 const HOUR_MS = 3_600_000;
 
 describe("a step of the machine's clock", () => {
