@@ -5,6 +5,8 @@ export interface MemberStart {
   readonly ttlMs: number;
   readonly heartbeatMs: number;
   readonly work: MemberWork;
+  /** Whether it waits for `begin` before it touches the file. */
+  readonly isHeldBack: boolean;
 }
 
 /** What a member does while it leads. */
@@ -19,6 +21,8 @@ export type MemberWork =
 
 /** What a member tells. */
 export type MemberMessage =
+  /** It is held back, and can begin. */
+  | { readonly kind: 'ready' }
   | { readonly kind: 'group'; readonly from: string; readonly to: string; readonly reason: string; readonly term: number | null }
   | { readonly kind: 'leads'; readonly term: number; readonly sessionId: string }
   | { readonly kind: 'works'; readonly term: number }
@@ -26,5 +30,5 @@ export type MemberMessage =
   | { readonly kind: 'overlaps'; readonly term: number }
   | { readonly kind: 'stopped'; readonly term: number; readonly reason: string };
 
-/** What a member can be asked for. */
-export type MemberCommand = 'close';
+/** What a member can be asked for. `atMs`: the starting signal, in ms since 1970. */
+export type MemberCommand = { readonly kind: 'begin'; readonly atMs: number } | { readonly kind: 'close' };

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { MemberMessage, MemberStart } from './member-messages.js';
+import type { MemberCommand, MemberMessage, MemberStart } from './member-messages.js';
 
 /** The built one: a process cannot import TypeScript. */
 const PROGRAM = new URL('../dist/processes/member.js', import.meta.url);
@@ -49,10 +49,15 @@ export class MemberProcess {
     this.#child.kill(name);
   }
 
+  /** Lets one that is held back begin at `atMs`, in ms since 1970. */
+  begin(atMs: number): void {
+    this.#child.send({ kind: 'begin', atMs } satisfies MemberCommand);
+  }
+
   /** Closes it in an orderly way; resolves with its exit code when it has ended by itself. */
   async close(): Promise<number | null> {
     const ended = once(this.#child, 'exit');
-    this.#child.send('close');
+    this.#child.send({ kind: 'close' } satisfies MemberCommand);
     const [code] = (await ended) as [number | null];
     return code;
   }

@@ -25,13 +25,14 @@ describe('coordinators in several processes, over one SQLite file', () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  function start(memberId: string, work: MemberWork = { kind: 'lasts' }): MemberProcess {
+  function start(memberId: string, work: MemberWork = { kind: 'lasts' }, isHeldBack: boolean = false): MemberProcess {
     const member = new MemberProcess({
       filename: join(directory, 'wb.db'),
       memberId,
       ttlMs: TTL_MS,
       heartbeatMs: HEARTBEAT_MS,
       work,
+      isHeldBack,
     });
     members.push(member);
     return member;
@@ -51,7 +52,10 @@ describe('coordinators in several processes, over one SQLite file', () => {
   }
 
   it('F2, F20: eight that boot at once on an empty file: one leads in term 1, and seven stand by', async () => {
-    for (let at = 0; at < 8; at += 1) start(`node-${at}`);
+    for (let at = 0; at < 8; at += 1) start(`node-${at}`, { kind: 'lasts' }, true);
+    await Promise.all(members.map((member) => member.until((told) => told.kind === 'ready')));
+    const startAtMs = Date.now() + 20;
+    for (const member of members) member.begin(startAtMs);
     const { member: leader, message } = await firstLeader();
     expect(message).toMatchObject({ term: 1 });
     await Promise.all(members.filter((member) => member !== leader).map((member) => member.until(standsBy)));

@@ -9,16 +9,31 @@ import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MemberCommand, MemberMessage, MemberStart } from '../member-messages.js';
 
-const { filename, memberId, ttlMs, heartbeatMs, work } = JSON.parse(process.argv[2]!) as MemberStart;
+const { filename, memberId, ttlMs, heartbeatMs, work, isHeldBack } = JSON.parse(process.argv[2]!) as MemberStart;
 
 const coordinator = createCoordinator({ store: () => sqliteLeaseStore({ filename }), memberId, ttlMs, heartbeatMs });
 coordinator.on('group', ({ from, to, reason, term }) => tell({ kind: 'group', from, to, reason, term }));
 
-void coordinator.lead('group', lead, {
-  onEnd: 'contend',
-  backOff: { minMs: 1, maxMs: 5 },
-  ...(work.kind === 'hangs' ? { watchdogMs: work.watchdogMs, settleDeadlineMs: work.watchdogMs, onOverrun: 'exit' } : {}),
+process.on('message', (command: MemberCommand) => {
+  switch (command.kind) {
+    case 'begin':
+      // Every process looks at the same clock, so that they begin within microseconds of each other.
+      while (Date.now() < command.atMs);
+      return begin();
+    case 'close':
+      return void coordinator.close().then(() => process.disconnect());
+  }
 });
+if (isHeldBack) tell({ kind: 'ready' });
+else begin();
+
+function begin(): void {
+  void coordinator.lead('group', lead, {
+    onEnd: 'contend',
+    backOff: { minMs: 1, maxMs: 5 },
+    ...(work.kind === 'hangs' ? { watchdogMs: work.watchdogMs, settleDeadlineMs: work.watchdogMs, onOverrun: 'exit' } : {}),
+  });
+}
 
 async function lead(context: WorkContext): Promise<void> {
   const { term, lease } = context;
@@ -57,10 +72,6 @@ async function count(file: string, term: number): Promise<void> {
   writeFileSync(file, String(before + 1));
   rmSync(mark, { force: true });
 }
-
-process.on('message', (command: MemberCommand) => {
-  if (command === 'close') void coordinator.close().then(() => process.disconnect());
-});
 
 function tell(message: MemberMessage): void {
   process.send?.(message);
