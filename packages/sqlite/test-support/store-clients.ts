@@ -19,6 +19,8 @@ export interface StoreClients {
   database(): Database.Database;
   /** To the store: the session's time has passed. */
   expire(sessionId: string): void;
+  /** To the store: the session's last heartbeat leaves it `leftMs` from now, however long the test has taken so far. */
+  expireIn(sessionId: string, leftMs: number): void;
 }
 
 /** A fresh file for each test; everything is closed when the test is over. Call it once, inside `describe`. */
@@ -49,6 +51,11 @@ export function storeClients(): StoreClients {
       return { store, scheduler };
     },
     database,
+    expireIn: (sessionId, leftMs) => {
+      database()
+        .prepare("update wb_session set expires_at_ms = cast(unixepoch('subsec') * 1000 as integer) + ? where session_id = ?")
+        .run(leftMs, sessionId);
+    },
     expire: (sessionId) => {
       database().prepare('update wb_session set expires_at_ms = 1 where session_id = ?').run(sessionId);
     },
