@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Contention, type RunHost } from './contention.js';
+import { Contention, type ContentionHost } from './contention.js';
 import type { Lease, Work, WorkContext } from './coordinator-types.js';
 import type { GroupState } from './group-machine.js';
 import { resolveLeadOptions } from './lead-options.js';
@@ -8,19 +8,27 @@ import { resolveTimings } from './timings.js';
 
 const OPTIONS = resolveLeadOptions({}, resolveTimings({}));
 
-class Host implements RunHost {
+class Host implements ContentionHost {
   readonly memberId = 'a';
   readonly log: string[] = [];
-  isHeld = true;
+  isTrusted = true;
   readonly lease: Lease = {
     groupId: 'jobs',
     term: 7,
     sessionId: 's1',
-    isHeld: () => this.isHeld,
-    remainingMs: () => (this.isHeld ? 100 : 0),
+    isHeld: () => this.isTrusted,
+    remainingMs: () => (this.isTrusted ? 100 : 0),
     assertHeld: () => undefined,
     ensure: () => Promise.resolve(),
   };
+
+  handle(): Lease {
+    return this.lease;
+  }
+
+  isHeld(): boolean {
+    return this.isTrusted;
+  }
 
   onBeat(): void {
     this.log.push('beat');
@@ -30,13 +38,13 @@ class Host implements RunHost {
     this.log.push('lapsed');
   }
 
-  onSettled(error: unknown, failed: boolean): void {
+  onSettled(_: Contention, __: string, error: unknown, failed: boolean): void {
     this.log.push(`settled ${failed ? `failed ${String(error)}` : 'well'}`);
   }
 }
 
-function contention(work: Work<unknown>): Contention {
-  return new Contention('jobs', work, OPTIONS, 's1');
+function contention(work: Work<unknown>, host: Host = new Host()): Contention {
+  return new Contention(host, 'jobs', work, OPTIONS, 's1');
 }
 
 const settled = async (): Promise<void> => {
@@ -46,12 +54,12 @@ const settled = async (): Promise<void> => {
 describe('a run of the work', () => {
   it('begins in a microtask of its own, with the context of its lease', async () => {
     let context: WorkContext | undefined;
+    const host = new Host();
     const led = contention((given) => {
       context = given;
       return new Promise(() => undefined);
-    });
-    const host = new Host();
-    led.start({ sessionId: 's1', term: 7 }, host);
+    }, host);
+    led.start({ sessionId: 's1', term: 7 });
     expect(context).toBeUndefined();
     expect(led.runCount).toBe(0);
     await settled();
@@ -63,12 +71,12 @@ describe('a run of the work', () => {
 
   it('F15, T10: does not begin when the lease is over by then, and counts as none', async () => {
     let workCount = 0;
+    const host = new Host();
     const led = contention(() => {
       workCount += 1;
-    });
-    const host = new Host();
-    led.start({ sessionId: 's1', term: 7 }, host);
-    host.isHeld = false;
+    }, host);
+    led.start({ sessionId: 's1', term: 7 });
+    host.isTrusted = false;
     await settled();
     expect(workCount).toBe(0);
     expect(led.runCount).toBe(0);
@@ -77,11 +85,11 @@ describe('a run of the work', () => {
 
   it('F15: does not begin when it was told to stop by then', async () => {
     let workCount = 0;
+    const host = new Host();
     const led = contention(() => {
       workCount += 1;
-    });
-    const host = new Host();
-    led.start({ sessionId: 's1', term: 7 }, host);
+    }, host);
+    led.start({ sessionId: 's1', term: 7 });
     led.abort('stopped');
     await settled();
     expect(workCount).toBe(0);
@@ -104,7 +112,7 @@ describe('a run of the work', () => {
     ];
     for (const [work, end] of ends) {
       const host = new Host();
-      contention(work).start({ sessionId: 's1', term: 7 }, host);
+      contention(work, host).start({ sessionId: 's1', term: 7 });
       await settled();
       expect(host.log).toEqual([end]);
     }
@@ -112,15 +120,16 @@ describe('a run of the work', () => {
 
   it('T4: hears why its leadership ended, and beats only while it runs', async () => {
     let context: WorkContext | undefined;
+    const host = new Host();
     const led = contention(
       (given) =>
         new Promise<void>((resolve) => {
           context = given;
           given.signal.addEventListener('abort', () => resolve());
         }),
+      host,
     );
-    const host = new Host();
-    led.start({ sessionId: 's1', term: 7 }, host);
+    led.start({ sessionId: 's1', term: 7 });
     await settled();
     context!.beat();
     led.abort('hung');
@@ -134,13 +143,52 @@ describe('a run of the work', () => {
   });
 });
 
+describe('the context of the work', () => {
+  async function begun(): Promise<{ context: WorkContext; host: Host; led: Contention }> {
+    let context: WorkContext | undefined;
+    const host = new Host();
+    const led = contention((given) => {
+      context = given;
+      return new Promise(() => undefined);
+    }, host);
+    led.start({ sessionId: 's1', term: 7 });
+    await settled();
+    return { context: context!, host, led };
+  }
+
+  it('can be taken apart, copied and listed as a plain object can', async () => {
+    const { context, host, led } = await begun();
+    expect(Object.keys(context).toSorted()).toEqual(['beat', 'groupId', 'lease', 'memberId', 'signal', 'term']);
+    const { beat, ...others } = { ...context };
+    beat();
+    expect(host.log).toEqual(['beat']);
+    expect(others).toMatchObject({ groupId: 'jobs', term: 7, memberId: 'a', lease: host.lease });
+    led.abort('resigned');
+    expect(others.signal.aborted).toBe(true);
+  });
+
+  it('has one signal and one lease, however often they are read', async () => {
+    const { context } = await begun();
+    expect(context.signal).toBe(context.signal);
+    expect(context.lease).toBe(context.lease);
+  });
+
+  it('T4: a signal that is first read after the end is aborted, with the reason, and stays so', async () => {
+    const { context, led } = await begun();
+    led.abort('hung');
+    led.abort('closed');
+    expect(context.signal.aborted).toBe(true);
+    expect(context.signal.reason).toMatchObject({ groupId: 'jobs', term: 7, reason: 'hung' });
+  });
+});
+
 describe('the promise of lead', () => {
   async function ended(work: Work<unknown>, reason: Parameters<Contention['finish']>[0]): Promise<unknown> {
     const led = contention(work);
-    led.start({ sessionId: 's1', term: 7 }, new Host());
+    led.start({ sessionId: 's1', term: 7 });
     await settled();
     led.finish(reason);
-    await led.finished;
+    await new Promise<void>((resolve) => led.onFinished(resolve));
     return await led.result.catch((error: unknown) => ({ error }));
   }
 

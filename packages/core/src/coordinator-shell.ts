@@ -92,7 +92,7 @@ export class CoordinatorShell {
     const contention = this.#groups.contend(groupId, work, options);
     if (signal) {
       const remove = this.#stopSignals.add(signal, () => this.#loop.enter(() => this.#groups.stop(contention, 'stopped')));
-      void contention.finished.then(remove);
+      contention.onFinished(remove);
     }
     this.#loop.enter(() => {
       this.#session.start();

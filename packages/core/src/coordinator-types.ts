@@ -30,7 +30,7 @@ export interface WorkContext {
   readonly signal: AbortSignal;
   readonly lease: Lease;
   /** Tells the watchdog that the work makes progress. Needed at least once per `watchdogMs`, when that is set (F4). */
-  beat(): void;
+  readonly beat: () => void;
 }
 
 /** Leadership of a group, as the work holds it. */

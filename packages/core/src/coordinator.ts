@@ -3,7 +3,7 @@ import { systemClock } from './clock.js';
 import { CoordinatorShell } from './coordinator-shell.js';
 import type { Coordinator, CoordinatorOptions, LeadOptions, LeadResult, Work } from './coordinator-types.js';
 import { WbOptionError } from './errors.js';
-import { resolveLeadOptions } from './lead-options.js';
+import { leadOptionsResolver } from './lead-options.js';
 import { machines } from './machines.js';
 import { assertMetadata } from './metadata.js';
 import { assertName } from './names.js';
@@ -45,16 +45,23 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     if (ownsStore) await store.close();
   };
 
+  const resolveOptions = leadOptionsResolver(timings);
+  // Not `async`: the shell's own promise is passed on, and nothing else is kept for each group.
+  const lead = <T>(groupId: string, work: Work<T>, leadOptions: LeadOptions = {}): Promise<LeadResult<T>> => {
+    try {
+      assertName('groupId', groupId);
+      if (typeof work !== 'function') throw new WbOptionError('INVALID_OPTION', 'work', `\`work\` (${typeof work}) must be a function`);
+      // What the work returns is what comes out: the shell only carries it.
+      return shell.lead(groupId, work, resolveOptions(leadOptions), leadOptions.signal) as Promise<LeadResult<T>>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+
   return {
     memberId: options.memberId,
     store,
-    lead: async <T>(groupId: string, work: Work<T>, leadOptions: LeadOptions = {}): Promise<LeadResult<T>> => {
-      assertName('groupId', groupId);
-      if (typeof work !== 'function') throw new WbOptionError('INVALID_OPTION', 'work', `\`work\` (${typeof work}) must be a function`);
-      const resolved = resolveLeadOptions(leadOptions, timings);
-      // What the work returns is what comes out: the shell only carries it.
-      return (await shell.lead(groupId, work, resolved, leadOptions.signal)) as LeadResult<T>;
-    },
+    lead,
     resign: async (groupId) => {
       assertName('groupId', groupId);
       return await shell.resign(groupId);

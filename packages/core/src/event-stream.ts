@@ -1,4 +1,5 @@
 import type { CoordinatorEvent, CoordinatorEventKind } from './events.js';
+import { Fifo } from './fifo.js';
 
 type Listener = (event: CoordinatorEvent) => void;
 
@@ -9,7 +10,7 @@ type Listener = (event: CoordinatorEvent) => void;
 export class EventStream {
   readonly #listeners = new Map<CoordinatorEventKind, Set<Listener>>();
   readonly #iterators = new Set<BufferedIterator<CoordinatorEvent>>();
-  readonly #queue: CoordinatorEvent[] = [];
+  readonly #queue = new Fifo<CoordinatorEvent>();
   #isFlushing = false;
   #isClosed = false;
 
@@ -49,7 +50,8 @@ export class EventStream {
   }
 
   #flush(): void {
-    for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
+    while (this.#queue.size > 0) {
+      const event = this.#queue.take();
       for (const listener of [...(this.#listeners.get(event.kind) ?? [])]) {
         try {
           listener(event);
@@ -66,7 +68,7 @@ export class EventStream {
 
 /** An async iterator over what is pushed, with a buffer without limit: the reader's slowness is the reader's memory, never a lost value. */
 export class BufferedIterator<T> implements AsyncIterableIterator<T> {
-  readonly #buffer: T[] = [];
+  readonly #buffer = new Fifo<T>();
   readonly #waiting: ((result: IteratorResult<T>) => void)[] = [];
   readonly #onReturn: () => void;
   #isEnded = false;
@@ -88,13 +90,13 @@ export class BufferedIterator<T> implements AsyncIterableIterator<T> {
   }
 
   next(): Promise<IteratorResult<T>> {
-    if (this.#buffer.length > 0) return Promise.resolve({ value: this.#buffer.shift()!, done: false });
+    if (this.#buffer.size > 0) return Promise.resolve({ value: this.#buffer.take(), done: false });
     if (this.#isEnded) return Promise.resolve({ value: undefined, done: true });
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   return(): Promise<IteratorResult<T>> {
-    this.#buffer.length = 0;
+    this.#buffer.clear();
     this.end();
     this.#onReturn();
     return Promise.resolve({ value: undefined, done: true });

@@ -1,7 +1,7 @@
 import type { AbandonedSessions } from './abandoned-sessions.js';
 import type { Clock } from './clock.js';
-import { Contention } from './contention.js';
-import type { GroupStatus, Leader, Work } from './coordinator-types.js';
+import { Contention, type ContentionHost } from './contention.js';
+import type { GroupStatus, Leader, Lease, Work } from './coordinator-types.js';
 import { DeadlineHeap } from './deadline-heap.js';
 import type { EventStream } from './event-stream.js';
 import type { GroupEffect, GroupEvent, GroupState, HeldLease } from './group-machine.js';
@@ -28,7 +28,7 @@ export interface GroupParts {
 }
 
 /** The shell around the groups' machines: claims and releases through the lane, runs the user's work, follows the holders of the other groups. */
-export class GroupShell implements LeaseLaneHandlers {
+export class GroupShell implements LeaseLaneHandlers, ContentionHost {
   readonly standbys: StandbyIndex = new StandbyIndex();
   readonly #parts: GroupParts;
   readonly #session: SessionShell;
@@ -64,7 +64,7 @@ export class GroupShell implements LeaseLaneHandlers {
   }
 
   contend(groupId: string, work: Work<unknown>, options: ResolvedLeadOptions): Contention {
-    const contention = new Contention(groupId, work, options, this.#session.liveId);
+    const contention = new Contention(this, groupId, work, options, this.#session.liveId);
     this.#contentions.set(groupId, contention);
     return contention;
   }
@@ -84,14 +84,14 @@ export class GroupShell implements LeaseLaneHandlers {
     this.#loop.enter(() => {
       for (const contention of contentions) this.stop(contention, 'closed');
     });
-    await Promise.all(contentions.map((contention) => contention.finished));
+    await Promise.all(contentions.map((contention) => new Promise<void>((resolve) => contention.onFinished(resolve))));
   }
 
   resign(groupId: string): Promise<boolean> {
     const contention = this.#contentions.get(groupId);
     if (contention?.state.kind !== 'leading') return Promise.resolve(false);
     return new Promise((resolve) => {
-      contention.resignations.push(resolve);
+      contention.onResigned(() => resolve(true));
       this.#loop.enter(() => this.#move(contention, { kind: 'resign' }));
     });
   }
@@ -101,7 +101,7 @@ export class GroupShell implements LeaseLaneHandlers {
       groupId: contention.groupId,
       state: contention.state.kind,
       reason: contention.state.reason,
-      leader: contention.lease ? { memberId: this.#parts.memberId, ...contention.lease } : contention.leader,
+      leader: contention.lease ? { memberId: this.memberId, ...contention.lease } : contention.leader,
       runCount: contention.runCount,
     }));
   }
@@ -222,6 +222,41 @@ export class GroupShell implements LeaseLaneHandlers {
     });
   }
 
+  // ——— the runs of the work ———
+
+  get memberId(): string {
+    return this.#parts.memberId;
+  }
+
+  handle(groupId: string, held: HeldLease): Lease {
+    const { clock, timings } = this.#parts;
+    return leaseHandle(groupId, held, {
+      clock,
+      maxEnsureMs: timings.ttlMs - timings.safetyMarginMs,
+      remainingMs: () => this.#remainingMs(groupId, held),
+      nextHeartbeat: () => this.#session.nextHeartbeat(),
+    });
+  }
+
+  isHeld(groupId: string, held: HeldLease): boolean {
+    return this.#remainingMs(groupId, held) > 0;
+  }
+
+  onBeat(contention: Contention): void {
+    this.#loop.enter(() => this.#move(contention, { kind: 'beat' }));
+  }
+
+  onLapsed(): void {
+    this.#loop.enter(() => this.#session.loseIfOver());
+  }
+
+  onSettled(contention: Contention, sessionId: string, error: unknown, failed: boolean): void {
+    this.#loop.enter(() => {
+      this.#move(contention, { kind: 'work-settled', failed }, error);
+      this.#abandoned.workSettled(sessionId);
+    });
+  }
+
   // ——— the machine ———
 
   #move(contention: Contention, event: GroupEvent, error?: unknown): void {
@@ -240,9 +275,7 @@ export class GroupShell implements LeaseLaneHandlers {
     for (const effect of effects) this.#act(contention, effect);
     const deadlineMs = machines.groupDeadlineMs(contention.state, contention.options);
     if (deadlineMs !== null) this.#deadlines.push(contention.groupId, deadlineMs);
-    if (before.kind === 'yielding' && state.kind !== 'yielding') {
-      for (const resolve of contention.resignations.splice(0)) resolve(true);
-    }
+    if (before.kind === 'yielding' && state.kind !== 'yielding') contention.resigned();
   }
 
   #act(contention: Contention, effect: GroupEffect): void {
@@ -254,17 +287,7 @@ export class GroupShell implements LeaseLaneHandlers {
         return;
       case 'start-work':
         this.#abandoned.workStarted(effect.lease.sessionId);
-        contention.start(effect.lease, {
-          memberId: this.#parts.memberId,
-          lease: this.#handle(groupId, effect.lease),
-          onBeat: () => this.#loop.enter(() => this.#move(contention, { kind: 'beat' })),
-          onLapsed: () => this.#loop.enter(() => this.#session.loseIfOver()),
-          onSettled: (error, failed) =>
-            this.#loop.enter(() => {
-              this.#move(contention, { kind: 'work-settled', failed }, error);
-              this.#abandoned.workSettled(effect.lease.sessionId);
-            }),
-        });
+        contention.start(effect.lease);
         return;
       case 'abort-work':
         contention.abort(effect.reason);
@@ -285,18 +308,10 @@ export class GroupShell implements LeaseLaneHandlers {
     }
   }
 
-  #handle(groupId: string, held: HeldLease): ReturnType<typeof leaseHandle> {
-    const { clock, timings } = this.#parts;
-    return leaseHandle(groupId, held, {
-      clock,
-      maxEnsureMs: timings.ttlMs - timings.safetyMarginMs,
-      remainingMs: () => {
-        const lease = this.#contentions.get(groupId)?.lease;
-        const isOurs = lease?.term === held.term && lease.sessionId === held.sessionId && this.#session.liveId === held.sessionId;
-        return isOurs ? this.#session.trustedForMs : 0;
-      },
-      nextHeartbeat: () => this.#session.nextHeartbeat(),
-    });
+  #remainingMs(groupId: string, held: HeldLease): number {
+    const lease = this.#contentions.get(groupId)?.lease;
+    const isOurs = lease?.term === held.term && lease.sessionId === held.sessionId && this.#session.liveId === held.sessionId;
+    return isOurs ? this.#session.trustedForMs : 0;
   }
 
   #emit(contention: Contention, before: GroupState, thrown: unknown): void {

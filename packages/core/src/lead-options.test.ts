@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { optionErrorOf } from '../test-support/option-error.js';
 import type { LeadOptions } from './coordinator-types.js';
-import { resolveLeadOptions } from './lead-options.js';
+import { leadOptionsResolver, resolveLeadOptions } from './lead-options.js';
 import { resolveTimings } from './timings.js';
 
 const TIMINGS = resolveTimings({ ttlMs: 10_000, heartbeatMs: 2_000 });
@@ -62,5 +62,30 @@ describe('the options of lead', () => {
     const error = optionErrorOf(() => resolveLeadOptions(options, TIMINGS));
     expect(error).toMatchObject({ code: 'INVALID_OPTION', field });
     expect(error.message).toContain(`\`${field}\` ${message}`);
+  });
+});
+
+describe('leadOptionsResolver', () => {
+  it('keeps one object for all groups with the same options', () => {
+    const resolve = leadOptionsResolver(TIMINGS);
+    const first = resolve({});
+    expect(resolve({ onEnd: 'stop', backOff: {} })).toBe(first);
+    expect(first).toEqual(resolveLeadOptions({}, TIMINGS));
+  });
+
+  it.each<LeadOptions>([
+    { onEnd: 'contend' },
+    { onError: 'rethrow' },
+    { onOverrun: 'exit' },
+    { backOff: { minMs: 101 } },
+    { backOff: { maxMs: 29_000 } },
+    { backOff: { factor: 3 } },
+    { settleDeadlineMs: 1 },
+    { watchdogMs: 1 },
+  ])('and another for %j', (options) => {
+    const resolve = leadOptionsResolver(TIMINGS);
+    const first = resolve({});
+    expect(resolve(options)).toEqual(resolveLeadOptions(options, TIMINGS));
+    expect(resolve(options)).not.toEqual(first);
   });
 });

@@ -36,6 +36,21 @@ export function resolveLeadOptions(options: LeadOptions, timings: Timings): Reso
   };
 }
 
+/** Resolves options, and gives out the same object again for the same options: ten thousand groups of one process usually share them. */
+export function leadOptionsResolver(timings: Timings): (options: LeadOptions) => ResolvedLeadOptions {
+  let last: ResolvedLeadOptions | null = null;
+  return (options) => {
+    const resolved = resolveLeadOptions(options, timings);
+    if (last === null || !isSame(last, resolved)) last = resolved;
+    return last;
+  };
+}
+
+function isSame({ backOff: before, ...a }: ResolvedLeadOptions, { backOff: after, ...b }: ResolvedLeadOptions): boolean {
+  const isEqual = <T extends object>(x: T, y: T): boolean => (Object.keys(x) as (keyof T)[]).every((key) => x[key] === y[key]);
+  return isEqual(a, b) && isEqual(before, after);
+}
+
 function oneOf<T extends string>(field: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
   const list = allowed.map((name) => `'${name}'`).join(' or ');

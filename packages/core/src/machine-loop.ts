@@ -1,4 +1,5 @@
 import type { Clock, Timer } from './clock.js';
+import { Fifo } from './fifo.js';
 
 /** What the loop drives. Instants are on the monotonic clock. */
 export interface Due {
@@ -13,7 +14,7 @@ export class MachineLoop {
   readonly #clock: Clock;
   readonly #due: Due;
   /** Events wait here while another is being handled: user code that runs inside one (an abort listener) may cause the next. */
-  readonly #queue: (() => void)[] = [];
+  readonly #queue = new Fifo<() => void>();
   readonly #delayed = new Set<Timer>();
   #isDraining = false;
   #isStopped = false;
@@ -31,9 +32,9 @@ export class MachineLoop {
     this.#isDraining = true;
     try {
       do {
-        for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next();
+        while (this.#queue.size > 0) this.#queue.take()();
         while (this.#due.runDue(this.#clock.now().monotonicMs));
-      } while (this.#queue.length > 0);
+      } while (this.#queue.size > 0);
     } finally {
       this.#isDraining = false;
       this.#arm();
