@@ -1,14 +1,8 @@
 import { defineLeaseStoreConformance } from '@wb/conformance';
-import { afterAll, describe, it } from 'vitest';
-import { startMysqlServer } from './servers/mysql-server.js';
+import { describe, it } from 'vitest';
+import { describeServer } from './servers/describe-server.js';
 import target from './targets/mysql.js';
 
-const server = await startMysqlServer('mysql');
-
-describe.skipIf(server.url === null)(`mysql${server.url === null ? `: ${server.skipReason}` : ''}`, () => {
+describeServer('mysql', 'the contract', () => {
   defineLeaseStoreConformance({ describe, it }, target);
-});
-
-afterAll(async () => {
-  if (server.url !== null) await server.stop();
 });

@@ -2,7 +2,7 @@ import { mysqlLeaseStore } from '@wb/mysql';
 import { createPool } from 'mysql2';
 import { expect, it } from 'vitest';
 import { describeMysql } from './servers/mysql-lab.js';
-import { TcpProxy } from './servers/mysql-proxy.js';
+import { TcpProxy } from '@wb/test-servers';
 
 const DEADLINE_MS = 300;
 const SLACK_MS = 300;
@@ -19,7 +19,7 @@ function ownSockets(proxy: TcpProxy): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length - proxy.socketCount;
 }
 
-await describeMysql('deadlines', (lab) => {
+describeMysql('deadlines', (lab) => {
   for (const way of ['own connections', "the user's pool"] as const) {
     it(`F11: a black hole costs each call its deadline, leaves no connection behind, and is recovered from at once (${way})`, async () => {
       const proxy = await TcpProxy.start(lab().url);
@@ -31,7 +31,7 @@ await describeMysql('deadlines', (lab) => {
       await store.migrate();
       await store.openSession({ sessionId: 's', memberId: 'm', ttlMs: 600_000 });
       // Half open: the connections that are there die without a word.
-      proxy.isHole = true;
+      proxy.blackHole();
       for (let round = 0; round < 4; round += 1) {
         const took = await rejectedAfter(async (signal) => {
           try {
@@ -46,7 +46,7 @@ await describeMysql('deadlines', (lab) => {
       }
       // A pool of the user's keeps those that it is still making, within its own limit.
       await expect.poll(() => ownSockets(proxy) - atRest).toBeLessThanOrEqual(way === 'own connections' ? 0 : 2);
-      proxy.isHole = false;
+      proxy.heal();
       expect(await store.heartbeat({ sessionId: 's', holders: [] }, { signal: AbortSignal.timeout(2_000) })).toMatchObject({ alive: true });
       expect(await store.claim('s', ['g'])).toMatchObject([{ kind: 'granted', term: 1 }]);
     });
@@ -57,7 +57,7 @@ await describeMysql('deadlines', (lab) => {
     lab().onEnd(() => proxy.stop());
     const store = mysqlLeaseStore({ connectionString: proxy.url, namespace: lab().namespace });
     lab().onEnd(() => store.close());
-    proxy.isHole = true;
+    proxy.blackHole();
     const calls = Array.from({ length: 40 }, () => rejectedAfter((signal) => store.members({ signal })));
     await expect.poll(() => proxy.openCount).toBeGreaterThan(0);
     expect(proxy.openCount).toBeLessThanOrEqual(4);

@@ -23,7 +23,7 @@ function plainStore(lab: MysqlLab): LeaseStore {
   return store;
 }
 
-await describeMysql('locks', (lab) => {
+describeMysql('locks', (lab) => {
   for (const way of ['in one packet', 'statement by statement'] as const) {
     it(`T1: a heartbeat whose row was locked past the expiry is refused, although it was sent before (${way})`, async () => {
       const other = await lab().store();

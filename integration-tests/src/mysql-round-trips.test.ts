@@ -4,7 +4,7 @@ import { createPool } from 'mysql2';
 import { createPool as createPromisePool } from 'mysql2/promise';
 import { expect, it } from 'vitest';
 import { describeMysql, type MysqlLab } from './servers/mysql-lab.js';
-import { TcpProxy } from './servers/mysql-proxy.js';
+import { TcpProxy } from '@wb/test-servers';
 
 const WAYS = [
   { name: 'own connections', limit: 1 },
@@ -22,7 +22,7 @@ async function storeOf(lab: MysqlLab, way: (typeof WAYS)[number]['name'], url: s
   return store;
 }
 
-await describeMysql('round trips', (lab) => {
+describeMysql('round trips', (lab) => {
   for (const { name, limit } of WAYS) {
     it(`a heartbeat takes at most ${limit} with 1, 100 and 10,000 groups, leading or standing by (${name})`, async () => {
       const proxy = await TcpProxy.start(lab().url);
@@ -42,13 +42,13 @@ await describeMysql('round trips', (lab) => {
           { sessionId: leader, holders: [] },
           { sessionId: standby, holders: [leader] },
         ]) {
-          proxy.roundTrips = 0;
+          proxy.roundTripCount = 0;
           expect(await store.heartbeat(request)).toMatchObject({
             alive: true,
             holders: request.holders.map((sessionId) => ({ sessionId })),
           });
-          expect(proxy.roundTrips).toBeGreaterThan(0);
-          expect(proxy.roundTrips).toBeLessThanOrEqual(limit);
+          expect(proxy.roundTripCount).toBeGreaterThan(0);
+          expect(proxy.roundTripCount).toBeLessThanOrEqual(limit);
         }
       }
     });

@@ -34,7 +34,7 @@ const SETTINGS: readonly { readonly title: string; readonly pool: PoolOptions; r
   },
 ];
 
-await describeMysql('settings of connections', (lab, flavor) => {
+describeMysql('settings of connections', (lab, flavor) => {
   for (const { title, pool: poolOptions, session } of SETTINGS) {
     it(`keeps the contract with ${title}`, async () => {
       const pools: Pool[] = [];

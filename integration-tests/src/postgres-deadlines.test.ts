@@ -1,6 +1,6 @@
 import { StoreError, type LeaseStore } from '@wb/core';
 import { expect, it, vi } from 'vitest';
-import { describePostgres } from './servers/describe-postgres.js';
+import { describeServer } from './servers/describe-server.js';
 import { lockWaits, openSession, PostgresBench } from './servers/postgres-bench.js';
 
 /** A deadline for one call, in ms, and how much later it may settle on a busy machine. */
@@ -38,11 +38,11 @@ function everyCall(store: LeaseStore): ((signal: AbortSignal) => Promise<unknown
   ];
 }
 
-await describePostgres('deadlines', ({ url }) => {
+describeServer('postgres', 'deadlines', ({ url }) => {
   it('T5, F11: every call to a server that accepts and never answers settles by its signal, was never sent, and leaves no connection open', async () => {
     await using bench = new PostgresBench(url);
     const proxy = await bench.proxy();
-    proxy.isHole = true;
+    proxy.blackHole();
     const store = bench.store({ connectionString: proxy.url });
     for (const call of everyCall(store))
       expect(await faultInTime(call)).toMatchObject({ code: 'STORE_TIMEOUT', outcome: 'none', isRetryable: true });
@@ -52,7 +52,7 @@ await describePostgres('deadlines', ({ url }) => {
   it('T5: without a signal, `connectTimeoutMs` ends the wait for a server that never answers', async () => {
     await using bench = new PostgresBench(url);
     const proxy = await bench.proxy();
-    proxy.isHole = true;
+    proxy.blackHole();
     const store = bench.store({ connectionString: proxy.url, connectTimeoutMs: DEADLINE_MS });
     expect(await faultInTime(() => store.members())).toMatchObject({ code: 'STORE_TIMEOUT', outcome: 'none' });
     await vi.waitFor(() => expect(proxy.openCount).toBe(0));
@@ -62,7 +62,7 @@ await describePostgres('deadlines', ({ url }) => {
     await using bench = new PostgresBench(url);
     const proxy = await bench.proxy();
     const store = await bench.migrated({ connectionString: proxy.url, statementTimeoutMs: DEADLINE_MS, lockTimeoutMs: DEADLINE_MS });
-    proxy.isHole = true;
+    proxy.blackHole();
     const startedAtMs = performance.now();
     await expect(store.members()).rejects.toMatchObject({ code: 'STORE_TIMEOUT', outcome: 'unknown', isRetryable: true });
     expect(performance.now() - startedAtMs).toBeLessThan(DEADLINE_MS + 2 * SLACK_MS);
@@ -84,11 +84,11 @@ await describePostgres('deadlines', ({ url }) => {
       await store.claim(sessionId, ['before']);
       // Those that need no connection beside the one that lies idle.
       for (const call of everyCall(store).slice(2)) {
-        proxy.isHole = true;
+        proxy.blackHole();
         expect((await faultInTime(call)).code).toBe('STORE_TIMEOUT');
         // A connection that still waits for its answer would be open, and the next call would be given that answer.
         await vi.waitFor(() => expect(proxy.openCount).toBe(0));
-        proxy.isHole = false;
+        proxy.heal();
         expect(await store.held(sessionId)).toMatchObject({ leases: [{ groupId: 'before', term: 1 }] });
       }
     },
@@ -100,7 +100,7 @@ await describePostgres('deadlines', ({ url }) => {
     const store = await bench.migrated({ connectionString: proxy.url });
     await Promise.all(Array.from({ length: 4 }, () => store.members()));
     expect(proxy.openCount).toBe(4);
-    proxy.isHole = true;
+    proxy.blackHole();
     expect((await faultInTime((signal) => store.members({ signal }))).code).toBe('STORE_TIMEOUT');
     await vi.waitFor(() => expect(proxy.openCount).toBe(0));
   });
@@ -108,7 +108,7 @@ await describePostgres('deadlines', ({ url }) => {
   it('F11: heartbeats into a black hole do not pile up connections', async () => {
     await using bench = new PostgresBench(url);
     const proxy = await bench.proxy();
-    proxy.isHole = true;
+    proxy.blackHole();
     const store = bench.store({ config: { connectionString: proxy.url, max: 3 } });
     const faults = await Promise.all(
       Array.from({ length: 50 }, () => faultInTime((signal) => store.heartbeat({ sessionId: 'own', holders: [] }, { signal }))),

@@ -1,11 +1,11 @@
 import type { LeaseHint } from '@wb/core';
 import { expect, it, vi } from 'vitest';
-import { describePostgres } from './servers/describe-postgres.js';
+import { describeServer } from './servers/describe-server.js';
 import { openSession, PostgresBench } from './servers/postgres-bench.js';
 
 const LISTENERS = `select pid from pg_stat_activity where query like 'listen "%' and datname = current_database()`;
 
-await describePostgres('hints', ({ url }) => {
+describeServer('postgres', 'hints', ({ url }) => {
   it.each([
     ['connections of its own', () => ({})],
     ["somebody's pool", (bench: PostgresBench) => ({ pool: bench.pool() })],

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { describePostgres } from './servers/describe-postgres.js';
+import { describeServer } from './servers/describe-server.js';
 import { expired, lockWaits, openSession, PostgresBench, waitsOrSettles } from './servers/postgres-bench.js';
 
-await describePostgres('what others have locked', ({ url }) => {
+describeServer('postgres', 'what others have locked', ({ url }) => {
   it('T1: a heartbeat whose row was locked until after its TTL is refused, although it was sent in time', async () => {
     await using bench = new PostgresBench(url);
     const store = await bench.migrated();

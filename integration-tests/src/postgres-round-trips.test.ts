@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { describePostgres } from './servers/describe-postgres.js';
+import { describeServer } from './servers/describe-server.js';
 import { openSession, PostgresBench } from './servers/postgres-bench.js';
 
-await describePostgres('round trips', ({ url }) => {
+describeServer('postgres', 'round trips', ({ url }) => {
   const modes = [
     ['connections of its own', () => ({})],
     ['a pooler', () => ({ pooler: true })],
@@ -27,9 +27,9 @@ await describePostgres('round trips', ({ url }) => {
         { sessionId: leader, holders: [] },
         { sessionId: standby, holders: [leader] },
       ]) {
-        const before = proxy.readyCount;
+        const before = proxy.roundTripCount;
         expect(await store.heartbeat(request)).toMatchObject({ alive: true });
-        expect(proxy.readyCount - before).toBe(1);
+        expect(proxy.roundTripCount - before).toBe(1);
       }
     },
   );
@@ -47,9 +47,9 @@ await describePostgres('round trips', ({ url }) => {
       () => store.held(sessionId),
       () => store.closeSession(sessionId),
     ]) {
-      const before = proxy.readyCount;
+      const before = proxy.roundTripCount;
       await call();
-      expect(proxy.readyCount - before).toBe(1);
+      expect(proxy.roundTripCount - before).toBe(1);
     }
   });
 
@@ -62,9 +62,9 @@ await describePostgres('round trips', ({ url }) => {
     const heir = await openSession(store, 'heir');
     await store.claim(dead, groupIds);
     await (await bench.client()).query(`update ${bench.table('session')} set expires_at_ms = 1 where session_id = 'dead'`);
-    const before = proxy.readyCount;
+    const before = proxy.roundTripCount;
     const results = await store.claim(heir, groupIds);
-    expect(proxy.readyCount - before).toBe(10);
+    expect(proxy.roundTripCount - before).toBe(10);
     expect(results.every((result) => result.kind === 'granted' && result.term === 2)).toBe(true);
   });
 });

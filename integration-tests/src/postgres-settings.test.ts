@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
-import { describePostgres } from './servers/describe-postgres.js';
-import { freePort } from './servers/free-port.js';
+import { describeServer } from './servers/describe-server.js';
+import { freePort } from '@wb/test-servers';
 import { openSession, PostgresBench } from './servers/postgres-bench.js';
 
-await describePostgres('settings, roles and servers', ({ url }) => {
+describeServer('postgres', 'settings, roles and servers', ({ url }) => {
   const sources = [
     ['connections of its own', () => ({})],
     ['a pooler', () => ({ pooler: true })],
@@ -194,7 +194,7 @@ await describePostgres('settings, roles and servers', ({ url }) => {
   it('F17: of several servers the first that takes writes is used: one is down, one never answers', async () => {
     await using bench = new PostgresBench(url);
     const proxy = await bench.proxy();
-    proxy.isHole = true;
+    proxy.blackHole();
     const alive = new URL(url);
     const down = `127.0.0.1:${await freePort()}`;
     const several = url.replace(alive.host, `${down},127.0.0.1:${proxy.port},${alive.host}`);
@@ -209,7 +209,7 @@ await describePostgres('settings, roles and servers', ({ url }) => {
   it('F17: a server that never answers costs a call its deadline once: the next call begins with another one', async () => {
     await using bench = new PostgresBench(url);
     const proxy = await bench.proxy();
-    proxy.isHole = true;
+    proxy.blackHole();
     await bench.migrated();
     const alive = new URL(url);
     const store = bench.store({ connectionString: url.replace(alive.host, `127.0.0.1:${proxy.port},${alive.host}`) });

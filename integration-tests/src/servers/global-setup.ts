@@ -1,73 +1,67 @@
-import { createConnection } from 'mysql2/promise';
-import pg from 'pg';
-import { startInstalledMariadb, startMysqlServer } from './mysql-server.js';
-import { startInstalledPostgres, startPostgres } from './postgres-server.js';
+import {
+  SERVER_KINDS,
+  serverVersion,
+  startDockerServer,
+  startInstalledServer,
+  startServer,
+  type MissingServer,
+  type ServerKind,
+  type TestServer,
+} from '@wb/test-servers';
+import type { TestProject } from 'vitest/node';
+import type { GivenServer, GivenServers } from './given-servers.js';
 
-/**
- * Starts every database once for a run, and says which: the tests find them by the environment. Where there are both images and installed programs there are two versions of
- * PostgreSQL and MariaDB.
- */
-export default async function setup(): Promise<() => Promise<void>> {
-  const stops: (() => Promise<void>)[] = [];
-  const lines: string[] = [];
+/** The oldest versions that are tested, where the machine has no others installed. */
+const OLDER_IMAGES = { postgres: 'postgres:15', mariadb: 'mariadb:10.11' } as const;
 
-  const isGiven = process.env['WB_TEST_POSTGRES_URL'] !== undefined;
-  const postgres = await startPostgres();
-  if (typeof postgres === 'string') lines.push(`skipped: ${postgres}`);
-  else {
-    stops.push(postgres.stop);
-    process.env['WB_TEST_POSTGRES_URL'] = postgres.url;
-    const version = await postgresVersion(postgres.url);
-    lines.push(version);
-    const installed = isGiven ? null : await startInstalledPostgres();
-    if (installed) {
-      stops.push(installed.stop);
-      const other = await postgresVersion(installed.url);
-      if (other === version) lines.push(`once: ${other} is installed, too`);
-      else {
-        process.env['WB_TEST_POSTGRES_INSTALLED_URL'] = installed.url;
-        lines.push(other);
-      }
-    }
-  }
+const stops: (() => Promise<void>)[] = [];
 
-  const isMariadbGiven = process.env['WB_TEST_MARIADB_URL'] !== undefined;
-  for (const flavor of ['mysql', 'mariadb'] as const) {
-    const server = await startMysqlServer(flavor);
-    if (server.url === null) {
-      lines.push(`skipped: ${server.skipReason}`);
-      continue;
-    }
-    stops.push(server.stop);
-    const version = await mysqlVersion(server.url);
-    lines.push(version);
-    const installed = flavor === 'mysql' || isMariadbGiven ? null : await startInstalledMariadb();
-    if (!installed) continue;
-    stops.push(installed.stop);
-    const other = await mysqlVersion(installed.url);
-    if (other === version) continue;
-    process.env['WB_TEST_MARIADB_INSTALLED_URL'] = installed.url;
-    lines.push(other);
-  }
-
-  process.stdout.write(`databases of this run:\n${lines.map((line) => `  ${line}\n`).join('')}`);
-  return async () => {
-    await Promise.all(stops.map((stop) => stop()));
+/** Starts every database once for a run, and tells the tests (by `inject`) and the processes that they start (by the environment) where each is. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const end = async (): Promise<void> => {
+    await Promise.all(stops.splice(0).map((stop) => stop()));
   };
+  try {
+    const postgres = await startServer('postgres');
+    const mysql = await startServer('mysql');
+    const mariadb = await startServer('mariadb');
+    const servers: GivenServers = {
+      postgres: await given(postgres),
+      'postgres-older': await given(await startOlder('postgres', postgres)),
+      mysql: await given(mysql),
+      mariadb: await given(mariadb),
+      'mariadb-older': await given(await startOlder('mariadb', mariadb)),
+    };
+    for (const kind of ['postgres', 'mysql', 'mariadb'] as const) {
+      const { url } = servers[kind];
+      if (url !== null) process.env[SERVER_KINDS[kind].urlVariable] = url;
+    }
+    project.provide('servers', servers);
+    return end;
+  } catch (error) {
+    await end();
+    throw error;
+  }
 }
 
-async function postgresVersion(connectionString: string): Promise<string> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  const { rows } = await client.query<{ server_version: string }>('show server_version');
-  await client.end();
-  return `PostgreSQL ${rows[0]!.server_version}`;
+async function given(server: TestServer | MissingServer): Promise<GivenServer> {
+  if (server.url === null) return server;
+  stops.push(server.stop);
+  return { url: server.url, version: await serverVersion(server.url) };
 }
 
-async function mysqlVersion(uri: string): Promise<string> {
-  const connection = await createConnection({ uri });
-  const [rows] = await connection.query('select version() as version');
-  await connection.end();
-  const { version } = (rows as { readonly version: string }[])[0]!;
-  return version.includes('MariaDB') ? `MariaDB ${version}` : `MySQL ${version}`;
+/** A second version of a server: the one that is installed, else one in Docker. */
+async function startOlder(kind: keyof typeof OLDER_IMAGES, newer: TestServer | MissingServer): Promise<TestServer | MissingServer> {
+  const { title, urlVariable } = SERVER_KINDS[kind as ServerKind];
+  const missing = (skipReason: string): MissingServer => ({ url: null, skipReason });
+  if (newer.url === null) return newer;
+  if (newer.origin === urlVariable) return missing(`${urlVariable} names the one ${title} to test on; without it there are two`);
+  if (newer.origin === 'installed') return missing(`Docker does not run: there is only the ${title} that is installed`);
+  const installed = await startInstalledServer(kind);
+  if (installed !== null) {
+    if ((await serverVersion(installed.url)) !== (await serverVersion(newer.url))) return installed;
+    await installed.stop();
+  }
+  const inDocker = await startDockerServer(kind, OLDER_IMAGES[kind]);
+  return typeof inDocker === 'string' ? missing(`no second version of ${title}: none is installed, and ${inDocker}`) : inDocker;
 }

@@ -1,8 +1,11 @@
 import type { LeaseStore } from '@wb/core';
 import { mysqlLeaseStore } from '@wb/mysql';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
-import { afterAll, afterEach, describe } from 'vitest';
-import { startMysqlServer, type MysqlFlavor } from './mysql-server.js';
+import { afterEach } from 'vitest';
+import { describeServer } from './describe-server.js';
+
+/** The two servers that `@wb/mysql` is tested on. */
+type MysqlFlavor = 'mysql' | 'mariadb';
 
 /** What a test on a server works with; all of it is cleaned up after the test. */
 export class MysqlLab {
@@ -77,20 +80,15 @@ async function number(connection: Connection, sql: string): Promise<number> {
   return Number(rows[0]?.['n']);
 }
 
-/** Runs `tests` against MySQL and against MariaDB, or says why not. */
-export async function describeMysql(title: string, tests: (lab: () => MysqlLab, flavor: MysqlFlavor) => void): Promise<void> {
+/** Runs `tests` against MySQL and against MariaDB. */
+export function describeMysql(title: string, tests: (lab: () => MysqlLab, flavor: MysqlFlavor) => void): void {
   for (const flavor of ['mysql', 'mariadb'] as const) {
-    const server = await startMysqlServer(flavor);
-    const url = server.url ?? '';
-    describe.skipIf(server.url === null)(`${flavor}: ${title}${server.url === null ? `: ${server.skipReason}` : ''}`, () => {
+    describeServer(flavor, title, ({ url }) => {
       let lab: MysqlLab | null = null;
       tests(() => (lab ??= new MysqlLab(url)), flavor);
       afterEach(async () => {
         await lab?.end();
         lab = null;
-      });
-      afterAll(async () => {
-        if (server.url !== null) await server.stop();
       });
     });
   }

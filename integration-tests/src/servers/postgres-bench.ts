@@ -2,7 +2,7 @@ import type { LeaseStore } from '@wb/core';
 import { postgresLeaseStore, type PostgresLeaseStoreOptions } from '@wb/postgres';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { TcpProxy } from './postgres-proxy.js';
+import { TcpProxy } from '@wb/test-servers';
 
 /** What a test needs of a server, in a namespace of its own; everything is closed with it. */
 export class PostgresBench implements AsyncDisposable {

@@ -1,0 +1,53 @@
+import { startDockerServer } from './docker-server.js';
+import { startInstalledMariadb } from './installed-mariadb.js';
+import { startInstalledMysql } from './installed-mysql.js';
+import { startInstalledPostgres } from './installed-postgres.js';
+import { SERVER_KINDS, type ServerKind } from './server-kinds.js';
+
+/** A running server, as one sees it who may do everything there. */
+export interface TestServer {
+  readonly url: string;
+  /** Where it comes from, for people: `WB_TEST_POSTGRES_URL`, `Docker`, `installed`. */
+  readonly origin: string;
+  /** Ends it, if it was started here. */
+  readonly stop: () => Promise<void>;
+}
+
+/** No server, and why: a sentence that also says how to get one. */
+export interface MissingServer {
+  readonly url: null;
+  readonly skipReason: string;
+}
+
+/**
+ * A server: that of `WB_TEST_<kind>_URL`; else one in Docker; else a private instance of the programs that are installed on this machine; else none.
+ *
+ * @throws Error if there is none and `WB_REQUIRE` (`postgres,mysql,mariadb`) names the kind.
+ */
+export async function startServer(kind: ServerKind): Promise<TestServer | MissingServer> {
+  const { title, urlVariable, image, programs } = SERVER_KINDS[kind];
+  const given = process.env[urlVariable];
+  if (given !== undefined && given !== '') return { url: given, origin: urlVariable, stop: () => Promise.resolve() };
+  const inDocker = await startDockerServer(kind, image);
+  if (typeof inDocker !== 'string') return inDocker;
+  const installed = await startInstalledServer(kind);
+  if (installed !== null) return installed;
+  const skipReason =
+    `no ${title} server: ${urlVariable} is not set, ${inDocker}, and ${programs} are not installed. ` +
+    `To get one, start Docker (it needs the image ${image}), install the programs, or set ${urlVariable} to a database for tests`;
+  if ((process.env['WB_REQUIRE'] ?? '').split(',').includes(kind))
+    throw new Error(`WB_REQUIRE asks for ${kind}, but there is ${skipReason}`);
+  return { url: null, skipReason };
+}
+
+/** A private instance of the programs that are installed on this machine, in a temporary folder, on a free port; `null` without any. */
+export async function startInstalledServer(kind: ServerKind): Promise<TestServer | null> {
+  switch (kind) {
+    case 'postgres':
+      return await startInstalledPostgres();
+    case 'mysql':
+      return await startInstalledMysql();
+    case 'mariadb':
+      return await startInstalledMariadb();
+  }
+}
