@@ -1,13 +1,18 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { check, type Verdict, type Violation } from './checker.js';
-import { createHistory, readHistory, type ProcessHistory } from './history.js';
+import { check } from './checker.js';
+import { clockFaults } from './clock-faults.js';
+import type { InjectedFault } from './injected-fault.js';
 import { nowMs } from './machine-time.js';
-import { MemberProcess } from './member-process.js';
-import { seededRandom } from './random.js';
-import type { TargetServer } from './target.js';
-import { targets } from './targets/index.js';
+import type { MemberFault } from './member-fault.js';
+import { Members } from './members.js';
+import { NemesisPlan, type PlannedFault } from './nemesis-plan.js';
+import { networkFaults } from './network-faults.js';
+import { processFaults } from './process-faults.js';
+import { StallWatch } from './stall-watch.js';
+import type { ServerFault, TargetServer } from './target.js';
+import { loadTarget } from './targets/index.js';
+import type { Verdict, Violation } from './verdict.js';
 
 /** Options of {@link runFaults}. */
 export interface FaultRunOptions {
@@ -21,261 +26,265 @@ export interface FaultRunOptions {
   /** Where the histories go. */
   readonly directory: string;
   readonly plant?: string;
-  /** Called after each fault, and while nothing happens now and then. */
+  /** Ends the run as soon as the histories show a violation. */
+  readonly stopAtViolation?: boolean;
   readonly onProgress?: (progress: Progress) => void;
 }
 
 /** How a run goes. */
 export interface Progress {
   readonly faultCount: number;
+  readonly takeoverCount: number;
+  readonly violationCount: number;
   readonly elapsedMs: number;
+  /** What was injected last. */
   readonly last: string;
-}
-
-/** One fault as it was injected. */
-export interface InjectedFault {
-  readonly kind: string;
-  readonly member: string | null;
-  readonly fromMs: number;
-  readonly untilMs: number;
 }
 
 /** What a run came to. */
 export interface FaultRunResult extends Verdict {
   readonly target: string;
+  readonly title: string;
   readonly seed: number;
+  readonly members: readonly string[];
+  readonly groups: readonly string[];
   readonly faults: readonly InjectedFault[];
+  readonly stallCount: number;
   readonly startedAtMs: number;
   readonly endedAtMs: number;
   readonly takeoverCount: number;
   /** How long it took until every group was led, each time that the faults had stopped, in ms. */
   readonly recoveryMs: readonly number[];
-  readonly groups: readonly string[];
 }
 
 /** What T9 allows beside the TTL and a heartbeat, in ms: starting processes and doing the work takes time on a busy machine. */
 const RECOVERY_SLACK_MS = 1_500;
+/** How long the first leaders, and an end of a fault, may take, in ms: programs and servers have to start. */
+const START_LIMIT_MS = 60_000;
 
-/** Starts members over a target, breaks things at random, lets everything recover now and then, and checks what everyone saw. */
-export async function runFaults(options: FaultRunOptions): Promise<FaultRunResult> {
-  const { target, seed, durationMs, directory } = options;
-  mkdirSync(directory, { recursive: true });
-  const server = await targets[target]!.start();
-  const run = new FaultRun(options, server);
+/** Starts members over a target, breaks things, lets everything recover now and then, and checks what everyone saw. A string says why the target cannot be had here. */
+export async function runFaults(options: FaultRunOptions): Promise<FaultRunResult | string> {
+  mkdirSync(options.directory, { recursive: true });
+  const server = await (await loadTarget(options.target)).start();
+  if (typeof server === 'string') return server;
   try {
-    await run.begin();
-    while (run.elapsedMs < durationMs && run.failure === null) {
-      // A storm, and then a calm in which everything must work again (T9).
-      await run.storm(Math.min(durationMs - run.elapsedMs, 6 * options.ttlMs));
-      await run.calm();
+    const run = await FaultRun.begin(options, server);
+    try {
+      return await run.toEnd();
+    } finally {
+      await run.dispose();
     }
-    await run.end();
-    const verdict = check(run.histories(), await server.readLedger());
-    return {
-      ...verdict,
-      violations: [...verdict.violations, ...run.violations],
-      target,
-      seed,
-      faults: run.faults,
-      startedAtMs: run.startedAtMs,
-      endedAtMs: nowMs(),
-      takeoverCount: verdict.leaderships.length - run.groups.length,
-      recoveryMs: run.recoveryMs,
-      groups: run.groups,
-    };
   } finally {
-    await run.killAll();
     await server.stop();
   }
 }
 
+type AnyFault = (MemberFault & { readonly of: 'member' }) | (ServerFault & { readonly of: 'server' });
+
 class FaultRun {
-  readonly groups: readonly string[];
-  readonly faults: InjectedFault[] = [];
-  readonly violations: Violation[] = [];
-  readonly recoveryMs: number[] = [];
-  readonly startedAtMs: number = nowMs();
-  failure: string | null = null;
   readonly #options: FaultRunOptions;
   readonly #server: TargetServer;
-  readonly #random: () => number;
-  readonly #processes: MemberProcess[] = [];
-  #processCount = 0;
+  readonly #members: Members;
+  readonly #violations: Violation[];
+  readonly #plan: NemesisPlan<AnyFault>;
+  readonly #startedAtMs: number = nowMs();
+  readonly #faults: InjectedFault[] = [];
+  readonly #recoveryMs: number[] = [];
+  readonly #stallWatch = new StallWatch();
+  /** Members that suffer from something: one thing at a time, of each. */
+  readonly #suffering = new Set<string>();
+  #serverSuffers: Promise<unknown> = Promise.resolve();
+  #last = 'begins';
 
-  constructor(options: FaultRunOptions, server: TargetServer) {
+  private constructor(options: FaultRunOptions, server: TargetServer, members: Members, violations: Violation[]) {
     this.#options = options;
     this.#server = server;
-    this.#random = seededRandom(options.seed);
-    this.groups = Array.from({ length: options.groupCount }, (_, at) => `group-${at + 1}`);
+    this.#members = members;
+    this.#violations = violations;
+    const faults: AnyFault[] = [
+      ...[...processFaults, ...(server.endpoints(members.names[0]!).length > 0 ? networkFaults : []), ...(members.canSetClocks ? clockFaults : [])].map(
+        (fault) => ({ ...fault, of: 'member' as const }),
+      ),
+      ...server.faults.map((fault) => ({ ...fault, of: 'server' as const })),
+    ];
+    this.#plan = new NemesisPlan(options.seed, faults, options.memberCount, options.ttlMs);
   }
 
-  get elapsedMs(): number {
-    return nowMs() - this.startedAtMs;
+  static async begin(options: FaultRunOptions, server: TargetServer): Promise<FaultRun> {
+    const { target, ttlMs, groupCount, memberCount, directory, plant = null } = options;
+    const violations: Violation[] = [];
+    const members = await Members.start({
+      target,
+      server,
+      memberCount,
+      groups: Array.from({ length: groupCount }, (_, at) => `group-${at + 1}`),
+      ttlMs,
+      heartbeatMs: ttlMs / 5,
+      unitMs: Math.max(60, groupCount * 15),
+      directory,
+      plant,
+      onUnexpectedEnd: (process, how) => violations.push({ rule: 'T7', atMs: nowMs(), message: `${process} ended by itself: ${how}` }),
+    });
+    const run = new FaultRun(options, server, members, violations);
+    if (!(await run.#untilAllLed(START_LIMIT_MS))) {
+      await run.dispose();
+      throw new Error(`${target}: the groups had no leaders ${START_LIMIT_MS} ms after the members were started`);
+    }
+    return run;
   }
 
-  async begin(): Promise<void> {
-    for (let at = 0; at < this.#options.memberCount; at += 1) this.#start(`node-${at + 1}`);
-    await this.#untilAllLed(30_000);
+  async toEnd(): Promise<FaultRunResult> {
+    const { durationMs, stopAtViolation = false } = this.#options;
+    let isOver = false;
+    while (!isOver) {
+      const { mode, faults } = this.#plan.next();
+      if (mode === 'storm') {
+        await this.#storm(faults);
+        await this.#calm();
+      } else {
+        for (const fault of faults) {
+          if (this.#elapsedMs >= durationMs) break;
+          await this.#strike(fault, new AbortController().signal);
+          await this.#calm();
+        }
+      }
+      isOver = this.#elapsedMs >= durationMs || this.#violations.length > 0 || (stopAtViolation && (await this.#verdict()).violations.length > 0);
+    }
+    const endedAtMs = nowMs();
+    await this.#members.closeAll();
+    const verdict = await this.#verdict(endedAtMs);
+    const { target, seed } = this.#options;
+    return {
+      ...verdict,
+      target,
+      title: this.#server.title,
+      seed,
+      members: this.#members.names,
+      groups: this.#members.groups,
+      faults: this.#faults,
+      stallCount: this.#stallWatch.stalls.length,
+      startedAtMs: this.#startedAtMs,
+      endedAtMs,
+      takeoverCount: verdict.leaderships.length - this.#members.groups.length,
+      recoveryMs: this.#recoveryMs,
+    };
   }
 
-  /** Faults, several at a time, for `forMs`. */
-  async storm(forMs: number): Promise<void> {
+  async dispose(): Promise<void> {
+    this.#stallWatch.stop();
+    await this.#members.dispose();
+  }
+
+  get #elapsedMs(): number {
+    return nowMs() - this.#startedAtMs;
+  }
+
+  get #limitMs(): number {
     const { ttlMs } = this.#options;
+    return ttlMs + ttlMs / 5 + RECOVERY_SLACK_MS;
+  }
+
+  async #verdict(endedAtMs = nowMs()): Promise<Verdict> {
+    this.#members.poll();
+    const ledger = await this.#server.readLedger();
+    // Read again: what the ledger has must have been written down by somebody before.
+    this.#members.poll();
+    const verdict = check(this.#members.histories, ledger, {
+      limitMs: this.#limitMs,
+      members: this.#members.names,
+      faults: this.#faults,
+      stalls: this.#stallWatch.stalls,
+      endedAtMs,
+      clockGraceMs: this.#options.ttlMs,
+    });
+    return { ...verdict, violations: [...verdict.violations, ...this.#violations].toSorted((a, b) => a.atMs - b.atMs) };
+  }
+
+  /** Many faults at once. */
+  async #storm(faults: readonly PlannedFault<AnyFault>[]): Promise<void> {
+    const startedAtMs = nowMs();
     const end = new AbortController();
     const running: Promise<void>[] = [];
-    for (const endMs = nowMs() + forMs; nowMs() < endMs && this.failure === null;) {
-      running.push(this.#strike(end.signal));
-      await sleep(this.#random() * ttlMs * 0.5);
+    for (const fault of faults) {
+      await sleep(Math.max(0, startedAtMs + fault.atMs - nowMs()));
+      if (this.#violations.length > 0) break;
+      running.push(this.#strike(fault, end.signal));
     }
     end.abort();
     await Promise.all(running);
-    for (const process of this.#alive()) if (process.isFrozen) process.thaw();
-    this.#refill();
   }
 
-  /** No faults: every group must have a leader within a TTL and a heartbeat. */
-  async calm(): Promise<void> {
-    const { ttlMs } = this.#options;
+  /** No faults: every group must have a leader within a TTL and a heartbeat (T9). */
+  async #calm(): Promise<void> {
     const startedAtMs = nowMs();
-    const limitMs = ttlMs + this.#heartbeatMs + RECOVERY_SLACK_MS;
-    if (await this.#untilAllLed(limitMs)) this.recoveryMs.push(nowMs() - startedAtMs);
-    else
-      this.violations.push({
-        rule: 'T9',
-        message: `${this.#unled(startedAtMs).join(', ')} had no leader ${limitMs.toFixed(0)} ms after the last fault`,
-      });
+    const isLed = await this.#untilAllLed(this.#limitMs);
+    if (isLed) this.#recoveryMs.push(nowMs() - startedAtMs);
+    // If nobody leads for longer, the histories show it. The run goes on when somebody does.
+    else if (this.#violations.length === 0 && !(await this.#untilAllLed(START_LIMIT_MS))) {
+      this.#violations.push({ rule: 'T9', atMs: nowMs(), message: `${this.#unled(startedAtMs).join(', ')} had no leader ${START_LIMIT_MS} ms after the last fault` });
+    }
   }
 
-  async end(): Promise<void> {
-    await Promise.all(this.#alive().map((process) => process.close()));
-  }
-
-  async killAll(): Promise<void> {
-    await Promise.all(this.#processes.map((process) => process.kill()));
-  }
-
-  histories(): ProcessHistory[] {
-    return this.#processes.map(({ start }) => readHistory(start.process, start.historyPath));
-  }
-
-  get #heartbeatMs(): number {
-    return this.#options.ttlMs / 5;
-  }
-
-  async #strike(signal: AbortSignal): Promise<void> {
-    const random = this.#random;
-    const { ttlMs } = this.#options;
-    const process = this.#pick(this.#alive().filter((each) => !each.mayEnd && !each.isFrozen));
-    if (!process) {
-      this.#refill();
+  async #strike(planned: PlannedFault<AnyFault>, signal: AbortSignal): Promise<void> {
+    const { fault } = planned;
+    if (fault.of === 'member') {
+      await this.#strikeMember(fault, planned, signal);
       return;
     }
-    const { member } = process.start;
-    const choices: [string, () => Promise<void>][] = [
-      ['killed', () => this.#killed(process, random() * ttlMs, signal)],
-      ['frozen', () => this.#frozen(process, random() < 0.5 ? random() * ttlMs : ttlMs * (0.9 + random() * 0.6), signal)],
-      ['frozen', () => this.#frozen(process, ttlMs * (0.9 + random() * 0.6), signal)],
-      ['blocked', () => this.#blocked(process, random() * 1.3 * ttlMs, signal)],
-      ['closed', () => this.#closed(process)],
-      ['resigns', () => this.#resigned(process)],
-      ['a twin', () => this.#twin(process, random() * 2 * ttlMs, signal)],
-      ...this.#server.faults(member, random, ttlMs).flatMap((fault): [string, () => Promise<void>][] => [
-        [fault.kind, () => fault.strike(signal)],
-        [fault.kind, () => fault.strike(signal)],
-      ]),
-    ];
-    const [kind, act] = this.#pick(choices)!;
+    // One at a time: the next waits until the database has recovered from the last, or until the storm is over.
+    const before = this.#serverSuffers;
+    const strike = before.then(() => (signal.aborted ? undefined : this.#inject(fault, null, planned.forMs, () => fault.inject(), signal)));
+    this.#serverSuffers = strike.catch(() => undefined);
+    await strike;
+  }
+
+  async #strikeMember(fault: MemberFault, { member, forMs, dice }: PlannedFault<AnyFault>, signal: AbortSignal): Promise<void> {
+    const alive = this.#members.alive();
+    const names = this.#members.names;
+    const inOrder = names.map((_, at) => names[(member + at) % names.length]!);
+    const name = inOrder.find((each) => !this.#suffering.has(each) && alive.some((process) => process.start.member === each));
+    if (name === undefined) return;
+    const process = alive.find((each) => each.start.member === name)!;
+    this.#suffering.add(name);
+    await this.#inject(fault, name, forMs, () => fault.inject({ process, members: this.#members, forMs, dice }), signal);
+    this.#suffering.delete(name);
+  }
+
+  async #inject(
+    fault: MemberFault | ServerFault,
+    member: string | null,
+    forMs: number,
+    inject: () => Promise<() => Promise<void> | void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { kind } = fault;
     const fromMs = nowMs();
-    this.#options.onProgress?.({ faultCount: this.faults.length, elapsedMs: this.elapsedMs, last: `${kind}: ${member}` });
-    try {
-      await act();
-    } catch (error) {
-      // The storm is over.
-      if (!signal.aborted) throw error;
-    }
-    this.faults.push({ kind, member, fromMs, untilMs: nowMs() });
-  }
-
-  async #killed(process: MemberProcess, downMs: number, signal: AbortSignal): Promise<void> {
-    await process.kill();
-    await sleep(downMs, undefined, { signal }).catch(() => undefined);
-    // The same memberId: another incarnation (F10).
-    this.#start(process.start.member);
-  }
-
-  async #frozen(process: MemberProcess, forMs: number, signal: AbortSignal): Promise<void> {
-    await process.freezeOutside(() => this.#server.isBlockedByFrozen());
+    this.#last = member === null ? kind : `${kind}: ${member}`;
+    this.#report();
+    const heal = await inject();
+    const injectedAtMs = nowMs();
     await sleep(forMs, undefined, { signal }).catch(() => undefined);
-    process.thaw();
+    await within(START_LIMIT_MS, `${kind} was not over`, heal());
+    const untilMs = nowMs();
+    const sparesOthers = 'sparesOthers' in fault && fault.sparesOthers;
+    const movesClock = 'movesClock' in fault && fault.movesClock === true;
+    this.#faults.push({ kind, member, fromMs, untilMs, settledAtMs: sparesOthers ? injectedAtMs : untilMs, movesClock });
   }
 
-  async #blocked(process: MemberProcess, forMs: number, signal: AbortSignal): Promise<void> {
-    process.send({ kind: 'block', forMs });
-    await sleep(forMs, undefined, { signal }).catch(() => undefined);
-  }
-
-  async #closed(process: MemberProcess): Promise<void> {
-    await process.close();
-    this.#start(process.start.member);
-  }
-
-  #resigned(process: MemberProcess): Promise<void> {
-    process.send({ kind: 'resign', group: this.#pick(this.groups)! });
-    return Promise.resolve();
-  }
-
-  async #twin(process: MemberProcess, forMs: number, signal: AbortSignal): Promise<void> {
-    const twin = this.#start(process.start.member);
-    await sleep(forMs, undefined, { signal }).catch(() => undefined);
-    await (this.#random() < 0.5 ? twin.kill() : twin.close());
-  }
-
-  #start(member: string): MemberProcess {
-    const { ttlMs, directory, groupCount, plant = null } = this.#options;
-    this.#processCount += 1;
-    const name = `${member}.${this.#processCount}`;
-    const historyPath = join(directory, `${name}.jsonl`);
-    createHistory(historyPath);
-    const process = new MemberProcess(
-      {
-        member,
-        process: name,
-        address: this.#server.addressFor(member),
-        groups: this.groups,
-        ttlMs,
-        heartbeatMs: this.#heartbeatMs,
-        unitMs: Math.max(15, groupCount * 3),
-        historyPath,
-        plant,
-      },
-      (ended, how) => {
-        this.failure = `${ended.start.process} ended by itself: ${how}`;
-        this.violations.push({ rule: 'T7', message: this.failure });
-      },
-    );
-    this.#processes.push(process);
-    return process;
-  }
-
-  /** Starts again whoever is missing. */
-  #refill(): void {
-    for (let at = 1; at <= this.#options.memberCount; at += 1) {
-      const member = `node-${at}`;
-      if (!this.#alive().some((process) => process.start.member === member && !process.mayEnd)) this.#start(member);
-    }
-  }
-
-  #alive(): MemberProcess[] {
-    return this.#processes.filter((process) => process.isAlive);
-  }
-
-  #pick<T>(items: readonly T[]): T | undefined {
-    return items[Math.floor(this.#random() * items.length)];
+  #report(): void {
+    const takeoverCount = this.#members.beginCount - this.#members.groups.length;
+    this.#options.onProgress?.({
+      faultCount: this.#faults.length,
+      takeoverCount: Math.max(0, takeoverCount),
+      violationCount: this.#violations.length,
+      elapsedMs: this.#elapsedMs,
+      last: this.#last,
+    });
   }
 
   async #untilAllLed(limitMs: number): Promise<boolean> {
     const sinceMs = nowMs();
-    for (const endMs = sinceMs + limitMs; nowMs() < endMs; await sleep(25)) {
+    for (const endMs = sinceMs + limitMs; nowMs() < endMs && this.#violations.length === 0; await sleep(25)) {
       if (this.#unled(sinceMs).length === 0) return true;
     }
     return false;
@@ -283,12 +292,29 @@ class FaultRun {
 
   /** Groups in which nobody has done a unit of work since then. */
   #unled(sinceMs: number): string[] {
+    this.#members.poll();
+    const alive = new Set(this.#members.alive().map(({ start }) => start.process));
     const led = new Set<string>();
-    for (const process of this.#alive()) {
-      const { records } = readHistory(process.start.process, process.start.historyPath);
-      for (const record of records.slice(-50 * this.groups.length))
-        if (record.kind === 'unit' && record.atMs >= sinceMs) led.add(record.group);
+    for (const { process, records } of this.#members.histories) {
+      if (!alive.has(process)) continue;
+      for (let at = records.length - 1; at >= 0 && records[at]!.atMs >= sinceMs; at -= 1) {
+        const record = records[at]!;
+        if (record.kind === 'unit') led.add(record.group);
+      }
     }
-    return this.groups.filter((group) => !led.has(group));
+    return this.#members.groups.filter((group) => !led.has(group));
+  }
+}
+
+async function within(limitMs: number, what: string, result: Promise<void> | void): Promise<void> {
+  const end = new AbortController();
+  const late = sleep(limitMs, undefined, { signal: end.signal }).then(() => {
+    throw new Error(`${what} after ${limitMs} ms`);
+  });
+  try {
+    await Promise.race([result, late]);
+  } finally {
+    end.abort();
+    late.catch(() => undefined);
   }
 }

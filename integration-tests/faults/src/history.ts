@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 
 /** What a member saw, in the order in which it saw it. `atMs` is on the machine's monotonic clock. */
 export type HistoryRecord = { readonly atMs: number } & (
@@ -42,17 +42,4 @@ export class HistoryWriter {
   close(): void {
     closeSync(this.#file);
   }
-}
-
-/** Reads a history. A last line that a kill cut off is left out. */
-export function readHistory(process: string, path: string): ProcessHistory {
-  const lines = readFileSync(path, 'utf8').split('\n');
-  // What comes after the last line feed is nothing, or half a record.
-  lines.pop();
-  return { process, records: lines.map((line) => JSON.parse(line) as HistoryRecord) };
-}
-
-/** Makes an empty history, so that it can be read whatever becomes of its process. */
-export function createHistory(path: string): void {
-  appendFileSync(path, '');
 }

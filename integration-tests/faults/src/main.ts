@@ -1,16 +1,17 @@
 /**
- * `pnpm faults --target sqlite --minutes 5 --seed 7`: breaks things on purpose, and checks what everyone saw. `--all` runs every target side by side, `--plant NAME` runs with a planted
+ * `pnpm faults --target postgres --minutes 30 --seed 7`: breaks things on purpose, and checks what everyone saw. `--all` runs every target side by side, `--plant NAME` runs with a planted
  * fault, which must be found.
  *
  * @module
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runFaults, type FaultRunResult } from './fault-run.js';
 import { plantedFaults } from './planted-faults.js';
-import { formatReport } from './report.js';
-import { targets } from './targets/index.js';
+import { ProgressLines } from './progress-lines.js';
+import { formatReport, summary } from './report.js';
+import { targetNames } from './targets/index.js';
 import { timelineSvg } from './timeline-svg.js';
 
 const { values } = parseArgs({
@@ -21,57 +22,63 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     members: { type: 'string', default: '4' },
     groups: { type: 'string', default: '5' },
-    'ttl-ms': { type: 'string', default: '1500' },
+    'ttl-ms': { type: 'string', default: '2000' },
     plant: { type: 'string' },
     out: { type: 'string', default: 'fault-reports' },
   },
 });
 
+const RANGES = {
+  minutes: [0.01, 10_000],
+  seed: [0, 4_294_967_295],
+  members: [2, 20],
+  groups: [1, 200],
+  'ttl-ms': [500, 60_000],
+} as const;
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const names = values.all ? Object.keys(targets) : [values.target];
-  const unknown = names.find((name) => !(name in targets));
-  if (unknown !== undefined) return usage(`there is no target ${unknown}; there are ${Object.keys(targets).join(', ')}`);
+  const names = values.all ? targetNames : [values.target];
+  const unknown = names.find((name) => !targetNames.includes(name));
+  if (unknown !== undefined) return usage(`there is no target ${unknown}; there are ${targetNames.join(', ')}`);
   if (values.plant !== undefined && !(values.plant in plantedFaults)) {
     return usage(`there is no planted fault ${values.plant}; there are ${Object.keys(plantedFaults).join(', ')}`);
   }
-  const number = (name: 'minutes' | 'seed' | 'members' | 'groups' | 'ttl-ms'): number => Number(values[name]);
-  const bad = (['minutes', 'seed', 'members', 'groups', 'ttl-ms'] as const).find((name) => !(number(name) > 0));
-  if (bad) return usage(`\`--${bad}\` (${values[bad]}) must be a number above 0`);
-  const results = await Promise.all(names.map((target) => run(target, number)));
-  const sum = (of: (result: FaultRunResult) => number): number => results.reduce((total, result) => total + of(result), 0);
-  for (const result of results) console.log(`${formatReport(result)}\n`);
-  console.log(
-    `${sum((result) => result.faults.length)} faults, ${sum((result) => result.takeoverCount)} takeovers, ${sum((result) => result.violations.length)} violations`,
-  );
-  return results.every((result) => result.violations.length === 0) ? 0 : 1;
+  const bad = Object.entries(RANGES).find(([name, [least, most]]) => {
+    const value = Number(values[name as keyof typeof RANGES]);
+    return !(value >= least && value <= most);
+  });
+  if (bad) return usage(`\`--${bad[0]}\` (${values[bad[0] as keyof typeof RANGES]}) must be a number from ${bad[1].join(' to ')}`);
+  const progress = new ProgressLines(names);
+  const results = await Promise.all(names.map((target) => run(target, progress)));
+  progress.end();
+  const done = results.filter((result) => typeof result !== 'string');
+  for (const [at, result] of results.entries()) console.log(`${typeof result === 'string' ? `${names[at]}: skipped: ${result}` : formatReport(result)}\n`);
+  console.log(summary(done));
+  return done.length > 0 && done.every(({ violations }) => violations.length === 0) ? 0 : 1;
 }
 
-async function run(
-  target: string,
-  number: (name: 'minutes' | 'seed' | 'members' | 'groups' | 'ttl-ms') => number,
-): Promise<FaultRunResult> {
-  const directory = resolve(values.out, `${target}-${number('seed')}${values.plant === undefined ? '' : `-${values.plant}`}`);
+async function run(target: string, progress: ProgressLines): Promise<FaultRunResult | string> {
+  const directory = resolve(values.out, `${target}-${values.seed}${values.plant === undefined ? '' : `-${values.plant}`}`);
+  // Histories are appended to: those of an earlier run must be gone.
+  rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   const result = await runFaults({
     target,
-    seed: number('seed'),
-    durationMs: number('minutes') * 60_000,
-    memberCount: number('members'),
-    groupCount: number('groups'),
-    ttlMs: number('ttl-ms'),
+    seed: Number(values.seed),
+    durationMs: Number(values.minutes) * 60_000,
+    memberCount: Number(values.members),
+    groupCount: Number(values.groups),
+    ttlMs: Number(values['ttl-ms']),
     directory: join(directory, 'histories'),
-    ...(values.plant !== undefined && { plant: values.plant }),
-    onProgress: ({ faultCount, elapsedMs, last }) => {
-      if (process.stderr.isTTY)
-        process.stderr.write(`\r\u001B[K${(elapsedMs / 1_000).toFixed(0)} s, ${faultCount} faults, ${target}: ${last}`);
-      else if (faultCount % 25 === 24) process.stderr.write(`${target}: ${(elapsedMs / 1_000).toFixed(0)} s, ${faultCount + 1} faults\n`);
-    },
+    ...(values.plant !== undefined && { plant: values.plant, stopAtViolation: true }),
+    onProgress: (now) => progress.show(target, now, Number(values.minutes) * 60_000),
   });
-  if (process.stderr.isTTY) process.stderr.write('\r\u001B[K');
-  writeFileSync(join(directory, 'timeline.svg'), timelineSvg(result));
-  writeFileSync(join(directory, 'report.txt'), `${formatReport(result)}\n`);
+  if (typeof result !== 'string') {
+    writeFileSync(join(directory, 'timeline.svg'), timelineSvg(result));
+    writeFileSync(join(directory, 'report.txt'), `${formatReport(result)}\n`);
+  }
   return result;
 }
 

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { MemberCommand, MemberStart } from './member-start.js';
+import type { MemberCommand, MemberNews, MemberStart } from './member-start.js';
 
 const PROGRAM = fileURLToPath(new URL('./member.js', import.meta.url));
 
@@ -10,15 +10,24 @@ const PROGRAM = fileURLToPath(new URL('./member.js', import.meta.url));
 export class MemberProcess {
   readonly start: MemberStart;
   readonly #child: ChildProcess;
+  readonly #live: Promise<void>;
   /** Set before an end that was asked for; any other end is a failure of the run. */
   mayEnd = false;
-  isFrozen = false;
 
-  constructor(start: MemberStart, onUnexpectedEnd: (process: MemberProcess, how: string) => void) {
+  constructor(start: MemberStart, environment: Readonly<Record<string, string>>, onUnexpectedEnd: (how: string) => void) {
     this.start = start;
-    this.#child = fork(PROGRAM, [JSON.stringify(start)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    this.#child.on('exit', (code, signal) => {
-      if (!this.mayEnd) onUnexpectedEnd(this, signal ?? `exit code ${code}`);
+    this.#child = fork(PROGRAM, [JSON.stringify(start)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { ...process.env, ...environment },
+    });
+    this.#live = new Promise((resolve) => {
+      this.#child.on('message', (news: MemberNews) => {
+        if (news === 'live') resolve();
+      });
+      this.#child.on('exit', (code, signal) => {
+        if (!this.mayEnd) onUnexpectedEnd(signal ?? `exit code ${code}`);
+        resolve();
+      });
     });
     // A message to a process that has just died: its end is noticed anyway.
     this.#child.on('error', () => undefined);
@@ -26,6 +35,11 @@ export class MemberProcess {
 
   get isAlive(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Resolves when its first session lives, or it has ended. */
+  untilLive(): Promise<void> {
+    return this.#live;
   }
 
   send(command: MemberCommand): void {
@@ -49,25 +63,18 @@ export class MemberProcess {
     await ended;
   }
 
-  freeze(): void {
-    this.isFrozen = true;
-    this.#child.kill('SIGSTOP');
-  }
-
   thaw(): void {
-    this.isFrozen = false;
     this.#child.kill('SIGCONT');
   }
 
   /** Freezes it where it keeps nobody else out: `isBlocked` tells whether it does. */
   async freezeOutside(isBlocked: () => Promise<boolean>): Promise<void> {
-    for (;;) {
-      this.freeze();
+    while (this.isAlive) {
+      this.#child.kill('SIGSTOP');
       await sleep(10);
       if (!(await isBlocked())) return;
       this.thaw();
       await sleep(2 + Math.random() * 10);
-      if (!this.isAlive) return;
     }
   }
 }

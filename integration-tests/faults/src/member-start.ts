@@ -1,10 +1,10 @@
-import type { TargetAddress } from './target.js';
-
 /** What a member is started with: plain data, for its command line. */
 export interface MemberStart {
   readonly member: string;
   readonly process: string;
-  readonly address: TargetAddress;
+  /** The target's name, and where it is found. */
+  readonly target: string;
+  readonly url: string;
   readonly groups: readonly string[];
   readonly ttlMs: number;
   readonly heartbeatMs: number;
@@ -18,3 +18,6 @@ export interface MemberStart {
 /** What the driver can ask a member to do. */
 export type MemberCommand =
   { readonly kind: 'block'; readonly forMs: number } | { readonly kind: 'resign'; readonly group: string } | { readonly kind: 'close' };
+
+/** What a member tells the driver: that its first session lives. Everything else is in its history. */
+export type MemberNews = 'live';

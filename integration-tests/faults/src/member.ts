@@ -8,26 +8,29 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HistoryWriter } from './history.js';
 import { nowMs } from './machine-time.js';
-import type { MemberCommand, MemberStart } from './member-start.js';
+import type { MemberCommand, MemberNews, MemberStart } from './member-start.js';
 import { plantedFaults } from './planted-faults.js';
-import { targets } from './targets/index.js';
+import { loadTarget } from './targets/index.js';
 
 const start = JSON.parse(process.argv[2]!) as MemberStart;
-const { address, groups, ttlMs, heartbeatMs, plant } = start;
-const client = targets[address.target]!.client;
+const { url, groups, ttlMs, heartbeatMs, plant } = start;
+const target = await loadTarget(start.target);
 const history = new HistoryWriter(start.historyPath);
-const ledger = client.openLedger(address);
+const ledger = target.openLedger(url, ttlMs);
 const faulty = plant === null ? null : plantedFaults[plant]!;
 
 const coordinator = createCoordinator({
-  store: () => recorded(faulty?.store?.(client.openStore(address)) ?? client.openStore(address)),
+  store: () => recorded(faulty?.store?.(target.openStore(url)) ?? target.openStore(url)),
   memberId: start.member,
   ttlMs,
   heartbeatMs,
 });
 
 history.write({ kind: 'started', atMs: nowMs(), member: start.member, process: start.process });
-coordinator.on('session', ({ to, reason }) => history.write({ kind: 'session', atMs: nowMs(), state: to, reason }));
+coordinator.on('session', ({ to, reason }) => {
+  history.write({ kind: 'session', atMs: nowMs(), state: to, reason });
+  if (to === 'live' && process.connected) process.send!('live' satisfies MemberNews);
+});
 for (const group of groups) {
   void coordinator.lead(group, work, {
     onEnd: 'contend',

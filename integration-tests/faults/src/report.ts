@@ -1,29 +1,47 @@
 import type { FaultRunResult } from './fault-run.js';
 
+/** How many violations a report names. */
+const NAMED_VIOLATIONS = 20;
+
 /** A run for people: what was injected, what came of it, what was broken. */
 export function formatReport(result: FaultRunResult): string {
-  const { target, seed, faults, takeoverCount, leaderships, violations, writtenCount, staleRefusedCount } = result;
-  const kinds = new Map<string, number>();
-  for (const { kind } of faults) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  const { title, target, seed, faults, leaderships, violations, writtenCount, staleRefusedCount, gaps, members, groups } = result;
+  const kinds = [...new Set(faults.map(({ kind }) => kind))].map((kind) => ({
+    kind,
+    count: faults.filter((fault) => fault.kind === kind).length,
+    gapsMs: gaps.filter(({ after }) => after === kind).map(({ fromMs, untilMs }) => untilMs - fromMs),
+  }));
+  const width = Math.max(...kinds.map(({ kind }) => kind.length), 20);
   const lines = [
-    `${target}, seed ${seed}, ${((result.endedAtMs - result.startedAtMs) / 1_000).toFixed(0)} s`,
-    `  faults          ${faults.length}: ${[...kinds]
-      .toSorted(([, a], [, b]) => b - a)
-      .map(([kind, count]) => `${count} ${kind}`)
-      .join(', ')}`,
-    `  leaderships     ${leaderships.length}, in ${result.groups.length} groups`,
-    `  without leader  ${quantiles(result.leaderlessMs)}`,
+    `${target}: ${title}, seed ${seed}, ${((result.endedAtMs - result.startedAtMs) / 1_000).toFixed(0)} s, ${members.length} members, ${groups.length} groups`,
+    `  leaderships     ${leaderships.length}`,
+    `  without leader  ${quantiles(gaps.map(({ fromMs, untilMs }) => untilMs - fromMs))}`,
     `  recovery        ${quantiles(result.recoveryMs)}`,
-    `  fenced writes   ${writtenCount} acknowledged, all in the database; ${staleRefusedCount} late ones refused by the fence`,
-    ...violations.slice(0, 20).map(({ rule, message }) => `  VIOLATION ${rule}: ${message}`),
-    `${faults.length} faults, ${takeoverCount} takeovers, ${violations.length} violations`,
+    `  fenced writes   ${writtenCount} acknowledged, ${violations.some(({ rule }) => rule === 'lost') ? 'SOME LOST' : 'all in the database'}; ${staleRefusedCount} of leaders that had been succeeded, refused by the fence`,
+    ...(result.clockOverlapCount === 0 ? [] : [`  clock moved     ${result.clockOverlapCount} times two trusted at once, as they must when the database's clock is moved; no write got through`]),
+    ...(result.stallCount === 0 ? [] : [`  machine         stood still ${result.stallCount} times: T9 says nothing about these`]),
+    `  ${'faults'.padEnd(width)}  count  without a leader after it`,
+    ...kinds
+      .toSorted((a, b) => b.count - a.count || a.kind.localeCompare(b.kind, 'en'))
+      .map(({ kind, count, gapsMs }) => `  ${kind.padEnd(width)}  ${String(count).padStart(5)}  ${quantiles(gapsMs)}`),
+    ...violations
+      .slice(0, NAMED_VIOLATIONS)
+      .map(({ rule, message, atMs }) => `  VIOLATION of ${rule} after ${((atMs - result.startedAtMs) / 1_000).toFixed(1)} s: ${message}`),
+    ...(violations.length > NAMED_VIOLATIONS ? [`  and ${violations.length - NAMED_VIOLATIONS} more`] : []),
+    `  ${summary([result])}`,
   ];
   return lines.join('\n');
 }
 
+/** The closing line of one run, or of several. */
+export function summary(results: readonly FaultRunResult[]): string {
+  const sum = (of: (result: FaultRunResult) => number): number => results.reduce((total, result) => total + of(result), 0);
+  return `${sum(({ faults }) => faults.length)} faults, ${sum(({ takeoverCount }) => takeoverCount)} takeovers, ${sum(({ violations }) => violations.length)} violations`;
+}
+
 function quantiles(valuesMs: readonly number[]): string {
-  if (valuesMs.length === 0) return 'none';
+  if (valuesMs.length === 0) return '–';
   const sorted = valuesMs.toSorted((a, b) => a - b);
   const at = (share: number): string => `${sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!.toFixed(0)} ms`;
-  return `p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)}`;
+  return `${valuesMs.length} times: p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)}`;
 }

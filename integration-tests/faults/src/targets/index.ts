@@ -1,9 +1,15 @@
-import type { TargetClient, TargetServer } from '../target.js';
-import { sqliteClient, startSqlite } from './sqlite.js';
+import type { FaultTarget } from '../target.js';
 
-/** Every target: how a member talks to it, and how it is started. */
-export const targets: Readonly<
-  Record<string, { readonly client: TargetClient; readonly start: () => Promise<TargetServer> | TargetServer }>
-> = {
-  sqlite: { client: sqliteClient, start: startSqlite },
-};
+/** Every target by name. Loaded when it is asked for: a member needs one driver only. */
+const targets = {
+  sqlite: async () => (await import('./sqlite.js')).sqlite,
+  postgres: async () => (await import('./postgres.js')).postgres,
+} satisfies Readonly<Record<string, () => Promise<FaultTarget>>>;
+
+export const targetNames: readonly string[] = Object.keys(targets);
+
+export async function loadTarget(name: string): Promise<FaultTarget> {
+  const load = (targets as Readonly<Record<string, (() => Promise<FaultTarget>) | undefined>>)[name];
+  if (!load) throw new Error(`there is no target ${name}; there are ${targetNames.join(', ')}`);
+  return await load();
+}

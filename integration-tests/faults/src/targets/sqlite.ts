@@ -1,42 +1,45 @@
 import { sqliteLeaseStore } from '@wb/sqlite';
 import Database from 'better-sqlite3';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LedgerRow } from '../checker.js';
 import { nowMs } from '../machine-time.js';
-import type { FencedWrite, Ledger, TargetAddress, TargetClient, TargetFault, TargetServer } from '../target.js';
+import type { FaultTarget, FencedWrite, Ledger, LedgerRow, ServerFault, TargetServer } from '../target.js';
 
 /** How long a write lock of others lasts at most, in ms: a commit's time. A longer one is a frozen process's. */
 const LOCK_PATIENCE_MS = 100;
 
-/** SQLite, as a member uses it. */
-export const sqliteClient: TargetClient = {
-  openStore: ({ url }: TargetAddress) => sqliteLeaseStore({ filename: url }),
-  openLedger: ({ url }: TargetAddress): Ledger => {
-    const database = new Database(url, { timeout: 0 });
-    // The lease's table is there when the first leader is.
-    let transaction: ReturnType<typeof fencedInsert> | null = null;
-    return {
-      write: async (write) => {
-        for (;;) {
-          try {
-            transaction ??= fencedInsert(database);
-            return transaction.immediate(write);
-          } catch (error) {
-            if (!isBusy(error)) throw error;
-          }
-          await sleep(1 + Math.random() * 4);
-        }
-      },
-      close: () => {
-        database.close();
-        return Promise.resolve();
-      },
-    };
-  },
+/** SQLite, one file. */
+export const sqlite: FaultTarget = {
+  name: 'sqlite',
+  openStore: (filename) => sqliteLeaseStore({ filename }),
+  openLedger: openSqliteLedger,
+  start: () => Promise.resolve(startSqlite()),
 };
+
+function openSqliteLedger(filename: string, deadlineMs: number): Ledger {
+  const database = new Database(filename, { timeout: 0 });
+  // The lease's table is there when the first leader is.
+  let transaction: ReturnType<typeof fencedInsert> | null = null;
+  return {
+    write: async (write) => {
+      for (const endMs = nowMs() + deadlineMs; ; await sleep(1 + Math.random() * 4)) {
+        try {
+          transaction ??= fencedInsert(database);
+          return transaction.immediate(write);
+        } catch (error) {
+          if (!isBusy(error) || nowMs() > endMs) throw error;
+        }
+      }
+    },
+    close: () => {
+      database.close();
+      return Promise.resolve();
+    },
+  };
+}
 
 function fencedInsert(database: Database.Database) {
   const isHeld = database
@@ -51,18 +54,26 @@ function fencedInsert(database: Database.Database) {
   });
 }
 
-/** A new file in a folder of its own. */
-export function startSqlite(): TargetServer {
+/** A new file in a folder of its own: a small file system, if this process may mount one, so that the disk can be full. */
+function startSqlite(): TargetServer {
   const directory = mkdtempSync(join(tmpdir(), 'wb-faults-'));
-  const filename = join(directory, 'wb.db');
+  const disk = join(directory, 'disk');
+  mkdirSync(disk);
+  const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', disk]).status === 0;
+  const filename = join(disk, 'wb.db');
   const database = new Database(filename, { timeout: 5_000 });
   database.pragma('journal_mode = wal');
   database.exec(`create table ledger (
     position integer primary key autoincrement, id text not null, group_id text not null, term integer not null, session_id text not null)`);
   return {
-    name: 'sqlite',
-    addressFor: () => ({ target: 'sqlite', url: filename }),
-    faults: (_member, random, ttlMs) => [lockHeld(filename, random() * ttlMs * 0.8), readerHeld(filename, random() * 2 * ttlMs)],
+    title: `SQLite ${database.prepare<[], string>('select sqlite_version()').pluck().get()}`,
+    endpoints: () => [],
+    url: () => filename,
+    faults: [
+      held('write lock held', 'begin immediate', filename),
+      held('long read', 'begin; select count(*) from wb_lease', filename),
+      ...(isMounted ? [diskFull(join(disk, 'ballast'))] : []),
+    ],
     isBlockedByFrozen: async () => {
       const probe = new Database(filename, { timeout: 0 });
       try {
@@ -76,44 +87,53 @@ export function startSqlite(): TargetServer {
     },
     readLedger: () =>
       Promise.resolve(
-        database.prepare<[], LedgerRow>('select id, group_id as "group", term, session_id as session from ledger order by position').all(),
+        database
+          .prepare<[], LedgerRow>('select position, id, group_id as "group", term, session_id as session from ledger order by position')
+          .all(),
       ),
     stop: () => {
       database.close();
+      if (isMounted) spawnSync('umount', ['--lazy', disk]);
       rmSync(directory, { recursive: true, force: true });
       return Promise.resolve();
     },
   };
 }
 
-/** Somebody else's transaction holds the write lock. */
-function lockHeld(filename: string, forMs: number): TargetFault {
+/** Somebody else's transaction: the write lock, or a long read, which keeps the log from being taken over into the database. */
+function held(kind: string, sql: string, filename: string): ServerFault {
   return {
-    kind: 'write lock held',
-    strike: async (signal) => {
+    kind,
+    lastsTtls: [0, 0.8],
+    inject: async () => {
       const holder = new Database(filename, { timeout: 0 });
-      try {
-        while (!tryExec(holder, 'begin immediate')) await sleep(5, undefined, { signal });
-        await sleep(forMs, undefined, { signal });
-      } finally {
+      while (!tryExec(holder, sql)) await sleep(5);
+      return () => {
         holder.close();
-      }
+        return Promise.resolve();
+      };
     },
   };
 }
 
-/** A long read keeps the log from being taken over into the database. */
-function readerHeld(filename: string, forMs: number): TargetFault {
+function diskFull(ballast: string): ServerFault {
   return {
-    kind: 'long read',
-    strike: async (signal) => {
-      const holder = new Database(filename, { timeout: 0 });
+    kind: 'disk full',
+    lastsTtls: [0.3, 1.5],
+    inject: () => {
+      const file = openSync(ballast, 'w');
       try {
-        while (!tryExec(holder, 'begin; select count(*) from wb_lease')) await sleep(5, undefined, { signal });
-        await sleep(forMs, undefined, { signal });
+        const block = Buffer.alloc(1 << 16);
+        for (;;) writeSync(file, block);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
       } finally {
-        holder.close();
+        closeSync(file);
       }
+      return Promise.resolve(() => {
+        rmSync(ballast);
+        return Promise.resolve();
+      });
     },
   };
 }

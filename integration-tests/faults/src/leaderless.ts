@@ -1,0 +1,101 @@
+import type { InjectedFault } from './injected-fault.js';
+import type { Leadership } from './leaderships.js';
+import type { Violation } from './verdict.js';
+
+/** A time in which a group had no working leader. */
+export interface Gap {
+  readonly group: string;
+  /** From the last unit of work of the last leader. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** What had come before it last: the kind of the fault to blame; `null`: none. */
+  readonly after: string | null;
+}
+
+/** Conditions of T9. */
+export interface LivenessLimits {
+  /** TTL + one heartbeat, and what the machine takes to run the programs. */
+  readonly limitMs: number;
+  readonly members: readonly string[];
+  readonly faults: readonly InjectedFault[];
+  /** When the machine itself stood still, and so everybody. */
+  readonly stalls: readonly { readonly fromMs: number; readonly untilMs: number }[];
+  /** When the run ended: what is still without a leader then has been so until then. */
+  readonly endedAtMs: number;
+}
+
+/** The gaps between the leaderships of one group, which are in order. */
+export function gapsOf(group: string, leaderships: readonly Leadership[], { faults, endedAtMs }: LivenessLimits): Gap[] {
+  const gaps: Gap[] = [];
+  let workedUntilMs = -Infinity;
+  for (const { beganAtMs, workedUntilMs: until, endedAtMs: settledAtMs } of leaderships) {
+    if (workedUntilMs > -Infinity && beganAtMs > workedUntilMs) gaps.push(gap(group, workedUntilMs, beganAtMs, faults));
+    workedUntilMs = Math.max(workedUntilMs, settledAtMs ?? until);
+  }
+  if (workedUntilMs > -Infinity && endedAtMs > workedUntilMs) gaps.push(gap(group, workedUntilMs, endedAtMs, faults));
+  return gaps;
+}
+
+function gap(group: string, fromMs: number, untilMs: number, faults: readonly InjectedFault[]): Gap {
+  const before = faults.filter((fault) => fault.fromMs <= untilMs && fault.untilMs >= fromMs);
+  const last = before.toSorted((a, b) => Math.abs(a.fromMs - fromMs) - Math.abs(b.fromMs - fromMs))[0];
+  return { group, fromMs, untilMs, after: last?.kind ?? null };
+}
+
+/**
+ * T9: once faults have stopped, and somebody lives who could lead, a group has a working leader within the limit. So no gap may contain that long a stretch in which no fault begins or is
+ * at work, and in which one and the same member suffers from none.
+ */
+export function checkLiveness(gaps: readonly Gap[], limits: LivenessLimits): Violation[] {
+  const quiet = quietStretches(limits);
+  return gaps.flatMap(({ group, fromMs, untilMs }) => {
+    const longest = quiet.reduce((most, stretch) => Math.max(most, Math.min(stretch.untilMs, untilMs) - Math.max(stretch.fromMs, fromMs)), 0);
+    if (longest <= limits.limitMs) return [];
+    return [{ rule: 'T9', atMs: untilMs, message: `${group} had no leader for ${longest.toFixed(0)} ms in which nothing was broken` }];
+  });
+}
+
+/** The stretches of time in which the faults that there are keep nobody from leading who could. */
+function quietStretches({ faults, members, stalls, endedAtMs }: LivenessLimits): { fromMs: number; untilMs: number }[] {
+  const disturbances = [
+    ...faults.map(({ fromMs, settledAtMs }) => ({ fromMs, untilMs: settledAtMs })),
+    ...stalls,
+    ...nobodyWell(faults, members),
+    { fromMs: endedAtMs, untilMs: Infinity },
+  ].toSorted((a, b) => a.fromMs - b.fromMs);
+  const stretches: { fromMs: number; untilMs: number }[] = [];
+  let atMs = -Infinity;
+  for (const { fromMs, untilMs } of disturbances) {
+    if (fromMs > atMs) stretches.push({ fromMs: atMs, untilMs: fromMs });
+    atMs = Math.max(atMs, untilMs);
+  }
+  return stretches;
+}
+
+/** When every member suffers from something at once. */
+function nobodyWell(faults: readonly InjectedFault[], members: readonly string[]): { fromMs: number; untilMs: number }[] {
+  const changes = faults
+    .flatMap(({ member, fromMs, untilMs }) =>
+      member === null
+        ? []
+        : [
+            { atMs: fromMs, member, by: 1 },
+            { atMs: untilMs, member, by: -1 },
+          ],
+    )
+    .toSorted((a, b) => a.atMs - b.atMs);
+  const sufferings = new Map(members.map((member) => [member, 0]));
+  const all: { fromMs: number; untilMs: number }[] = [];
+  let sinceMs: number | null = null;
+  for (const { atMs, member, by } of changes) {
+    sufferings.set(member, sufferings.get(member)! + by);
+    const isNobodyWell = [...sufferings.values()].every((count) => count > 0);
+    if (isNobodyWell && sinceMs === null) sinceMs = atMs;
+    else if (!isNobodyWell && sinceMs !== null) {
+      all.push({ fromMs: sinceMs, untilMs: atMs });
+      sinceMs = null;
+    }
+  }
+  if (sinceMs !== null) all.push({ fromMs: sinceMs, untilMs: Infinity });
+  return all;
+}

@@ -1,0 +1,63 @@
+import type { ProcessHistory } from './history.js';
+import type { Violation } from './verdict.js';
+
+/** One leadership, put together from the history of its process. */
+export interface Leadership {
+  readonly group: string;
+  readonly term: number;
+  readonly session: string;
+  readonly process: string;
+  readonly beganAtMs: number;
+  /** The last instant at which it surely was trusted: the end of its work, or of the trust that was last seen, whichever came first. */
+  readonly trustedUntilMs: number;
+  /** When it last surely worked: at its last unit of work. */
+  readonly workedUntilMs: number;
+  /** When its work settled; `null` if nobody lived to see it. */
+  readonly endedAtMs: number | null;
+  readonly abortReason: string | null;
+}
+
+/** Every leadership of a process, in the order in which they began. What cannot be is noted in `violations`. */
+export function leadershipsOf({ process, records }: ProcessHistory, violations: Violation[]): Leadership[] {
+  const begun = new Map<string, { -readonly [K in keyof Leadership]: Leadership[K] }>();
+  for (const record of records) {
+    if (record.kind !== 'begin' && record.kind !== 'unit' && record.kind !== 'abort' && record.kind !== 'end') continue;
+    const { atMs, group, term } = record;
+    const key = `${group}\0${term}`;
+    const leadership = begun.get(key);
+    if (record.kind === 'begin') {
+      const other = [...begun.values()].find((each) => each.group === group && each.endedAtMs === null);
+      if (other) violations.push({ rule: 'T7', atMs, message: `${process} began ${group} in term ${term} while its work of term ${other.term} went on` });
+      if (leadership) violations.push({ rule: 'T6', atMs, message: `${process} began ${group} in term ${term} twice` });
+      const { session, untilMs } = record;
+      begun.set(key, { group, term, session, process, beganAtMs: atMs, trustedUntilMs: untilMs, workedUntilMs: atMs, endedAtMs: null, abortReason: null });
+      continue;
+    }
+    if (!leadership) {
+      violations.push({ rule: 'T10', atMs, message: `${process} worked on ${group} in term ${term}, which it never began` });
+      continue;
+    }
+    if (record.kind === 'unit') {
+      if (leadership.endedAtMs !== null) violations.push({ rule: 'T7', atMs, message: `${process} worked on ${group} in term ${term} after its end` });
+      leadership.trustedUntilMs = record.untilMs;
+      leadership.workedUntilMs = atMs;
+    } else if (record.kind === 'abort') leadership.abortReason = record.reason;
+    else {
+      leadership.endedAtMs = atMs;
+      leadership.trustedUntilMs = Math.min(leadership.trustedUntilMs, atMs);
+    }
+  }
+  return [...begun.values()];
+}
+
+/** By group, each in the order of its terms. */
+export function byGroup(leaderships: readonly Leadership[]): Map<string, Leadership[]> {
+  const groups = new Map<string, Leadership[]>();
+  for (const leadership of leaderships) {
+    const ofGroup = groups.get(leadership.group);
+    if (ofGroup) ofGroup.push(leadership);
+    else groups.set(leadership.group, [leadership]);
+  }
+  for (const ofGroup of groups.values()) ofGroup.sort((a, b) => a.term - b.term || a.beganAtMs - b.beganAtMs);
+  return groups;
+}

@@ -1,0 +1,24 @@
+import type { Endpoint } from '../target.js';
+
+/** A database server that was started for one run, and can be made to suffer. */
+export interface PrivateServer extends Endpoint {
+  /** How it was started: `Docker`, `installed`. */
+  readonly kind: string;
+  /** Stops all its processes, as they are (SIGSTOP). */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Starts it again after {@link PrivateServer.kill}, or after it has ended by itself. Does nothing to one that runs. Resolves before it answers. */
+  start(): Promise<void>;
+  /** Ends it in its orderly way, and starts it again. */
+  restart(): Promise<void>;
+  /** Fills up its data's file system. Resolves to what makes room again. `null`: it has none of its own. */
+  readonly fillDisk: (() => Promise<() => Promise<void>>) | null;
+  /** Sets its wall clock: `+3600` s, `-3600`, `+0`. `null`: without libfaketime. */
+  readonly setClock: ((offset: string) => void) | null;
+  /** The end of what it said. */
+  logs(): Promise<string>;
+  /** Ends it for good and removes its data. */
+  stop(): Promise<void>;
+}
