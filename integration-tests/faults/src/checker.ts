@@ -57,23 +57,39 @@ function checkTrust(group: string, leaderships: readonly Leadership[], limits: C
 
 /** Whether the database's clock was moved after this leadership began, not long before `atMs`. */
 function isClockMoved({ beganAtMs }: Leadership, atMs: number, { faults, clockGraceMs }: CheckLimits): boolean {
-  return faults.some(({ movesClock, fromMs, untilMs }) => movesClock && beganAtMs <= untilMs && fromMs <= atMs && atMs <= untilMs + clockGraceMs);
+  return faults.some(
+    ({ movesClock, fromMs, untilMs }) => movesClock && beganAtMs <= untilMs && fromMs <= atMs && atMs <= untilMs + clockGraceMs,
+  );
 }
 
 /** T6, L2: terms strictly rise in time, nobody leads in another's, and none is left out but one that somebody had asked for. */
-function checkTerms(group: string, leaderships: readonly Leadership[], histories: readonly ProcessHistory[], violations: Violation[]): void {
+function checkTerms(
+  group: string,
+  leaderships: readonly Leadership[],
+  histories: readonly ProcessHistory[],
+  violations: Violation[],
+): void {
   for (const [at, next] of leaderships.entries()) {
     const { term, process, beganAtMs: atMs } = next;
     const last = leaderships[at - 1];
-    if (last?.term === term) violations.push({ rule: 'T6', atMs, message: `${group}: term ${term} was led by ${last.process} and by ${process}` });
+    if (last?.term === term)
+      violations.push({ rule: 'T6', atMs, message: `${group}: term ${term} was led by ${last.process} and by ${process}` });
     if (last && term > last.term && atMs < last.beganAtMs) {
-      violations.push({ rule: 'T6', atMs, message: `${group}: ${process} began term ${term} before ${last.process} began term ${last.term}` });
+      violations.push({
+        rule: 'T6',
+        atMs,
+        message: `${group}: ${process} began term ${term} before ${last.process} began term ${last.term}`,
+      });
     }
     const lastTerm = last?.term ?? 0;
     const missingCount = term - lastTerm - 1;
     // A grant that nobody worked under (a claim that landed late, or a process that died) must at least have been asked for.
     if (missingCount > 0 && claimCount(group, last?.beganAtMs ?? -Infinity, atMs, histories) <= missingCount) {
-      violations.push({ rule: 'L2', atMs, message: `${group}: the term went from ${lastTerm} to ${term}, and nobody had claimed what is in between` });
+      violations.push({
+        rule: 'L2',
+        atMs,
+        message: `${group}: the term went from ${lastTerm} to ${term}, and nobody had claimed what is in between`,
+      });
     }
   }
 }
@@ -121,7 +137,12 @@ function checkUnits(
       if (!later) continue;
       const own = ofGroup.find((each) => each.term === term);
       if (own && isClockMoved(own, later.beganAtMs, limits)) clockOverlapCount += 1;
-      else violations.push({ rule: 'T4', atMs, message: `${process} worked on ${group} in term ${term} when ${later.process} had begun term ${later.term}` });
+      else
+        violations.push({
+          rule: 'T4',
+          atMs,
+          message: `${process} worked on ${group} in term ${term} when ${later.process} had begun term ${later.term}`,
+        });
     }
   }
   return clockOverlapCount;

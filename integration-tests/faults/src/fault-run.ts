@@ -102,9 +102,11 @@ class FaultRun {
     this.#members = members;
     this.#violations = violations;
     const faults: AnyFault[] = [
-      ...[...processFaults, ...(server.endpoints(members.names[0]!).length > 0 ? networkFaults : []), ...(members.canSetClocks ? clockFaults : [])].map(
-        (fault) => ({ ...fault, of: 'member' as const }),
-      ),
+      ...[
+        ...processFaults,
+        ...(server.endpoints(members.names[0]!).length > 0 ? networkFaults : []),
+        ...(members.canSetClocks ? clockFaults : []),
+      ].map((fault) => ({ ...fault, of: 'member' as const })),
       ...server.faults.map((fault) => ({ ...fault, of: 'server' as const })),
     ];
     this.#plan = new NemesisPlan(options.seed, faults, options.memberCount, options.ttlMs);
@@ -148,7 +150,8 @@ class FaultRun {
           await this.#calm();
         }
       }
-      isOver = this.#elapsedMs >= durationMs || this.#violations.length > 0 || (stopAtViolation && (await this.#verdict()).violations.length > 0);
+      isOver =
+        this.#elapsedMs >= durationMs || this.#violations.length > 0 || (stopAtViolation && (await this.#verdict()).violations.length > 0);
     }
     const endedAtMs = nowMs();
     await this.#members.closeAll();
@@ -221,7 +224,11 @@ class FaultRun {
     if (isLed) this.#recoveryMs.push(nowMs() - startedAtMs);
     // If nobody leads for longer, the histories show it. The run goes on when somebody does.
     else if (this.#violations.length === 0 && !(await this.#untilAllLed(START_LIMIT_MS))) {
-      this.#violations.push({ rule: 'T9', atMs: nowMs(), message: `${this.#unled(startedAtMs).join(', ')} had no leader ${START_LIMIT_MS} ms after the last fault` });
+      this.#violations.push({
+        rule: 'T9',
+        atMs: nowMs(),
+        message: `${this.#unled(startedAtMs).join(', ')} had no leader ${START_LIMIT_MS} ms after the last fault`,
+      });
     }
   }
 
@@ -267,7 +274,7 @@ class FaultRun {
     await within(START_LIMIT_MS, `${kind} was not over`, heal());
     const untilMs = nowMs();
     const sparesOthers = 'sparesOthers' in fault && fault.sparesOthers;
-    const movesClock = 'movesClock' in fault && fault.movesClock === true;
+    const movesClock = 'movesClock' in fault && fault.movesClock;
     this.#faults.push({ kind, member, fromMs, untilMs, settledAtMs: sparesOthers ? injectedAtMs : untilMs, movesClock });
   }
 

@@ -49,7 +49,10 @@ function gap(group: string, fromMs: number, untilMs: number, faults: readonly In
 export function checkLiveness(gaps: readonly Gap[], limits: LivenessLimits): Violation[] {
   const quiet = quietStretches(limits);
   return gaps.flatMap(({ group, fromMs, untilMs }) => {
-    const longest = quiet.reduce((most, stretch) => Math.max(most, Math.min(stretch.untilMs, untilMs) - Math.max(stretch.fromMs, fromMs)), 0);
+    const longest = quiet.reduce(
+      (most, stretch) => Math.max(most, Math.min(stretch.untilMs, untilMs) - Math.max(stretch.fromMs, fromMs)),
+      0,
+    );
     if (longest <= limits.limitMs) return [];
     return [{ rule: 'T9', atMs: untilMs, message: `${group} had no leader for ${longest.toFixed(0)} ms in which nothing was broken` }];
   });

@@ -27,10 +27,25 @@ export function leadershipsOf({ process, records }: ProcessHistory, violations: 
     const leadership = begun.get(key);
     if (record.kind === 'begin') {
       const other = [...begun.values()].find((each) => each.group === group && each.endedAtMs === null);
-      if (other) violations.push({ rule: 'T7', atMs, message: `${process} began ${group} in term ${term} while its work of term ${other.term} went on` });
+      if (other)
+        violations.push({
+          rule: 'T7',
+          atMs,
+          message: `${process} began ${group} in term ${term} while its work of term ${other.term} went on`,
+        });
       if (leadership) violations.push({ rule: 'T6', atMs, message: `${process} began ${group} in term ${term} twice` });
       const { session, untilMs } = record;
-      begun.set(key, { group, term, session, process, beganAtMs: atMs, trustedUntilMs: untilMs, workedUntilMs: atMs, endedAtMs: null, abortReason: null });
+      begun.set(key, {
+        group,
+        term,
+        session,
+        process,
+        beganAtMs: atMs,
+        trustedUntilMs: untilMs,
+        workedUntilMs: atMs,
+        endedAtMs: null,
+        abortReason: null,
+      });
       continue;
     }
     if (!leadership) {
@@ -38,7 +53,8 @@ export function leadershipsOf({ process, records }: ProcessHistory, violations: 
       continue;
     }
     if (record.kind === 'unit') {
-      if (leadership.endedAtMs !== null) violations.push({ rule: 'T7', atMs, message: `${process} worked on ${group} in term ${term} after its end` });
+      if (leadership.endedAtMs !== null)
+        violations.push({ rule: 'T7', atMs, message: `${process} worked on ${group} in term ${term} after its end` });
       leadership.trustedUntilMs = record.untilMs;
       leadership.workedUntilMs = atMs;
     } else if (record.kind === 'abort') leadership.abortReason = record.reason;

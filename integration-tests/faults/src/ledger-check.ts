@@ -20,10 +20,15 @@ export function checkLedger(
     if (rows.has(id)) violations.push({ rule: 'T8', atMs, message: `${group}: write ${id} of term ${term} is there twice` });
     rows.add(id);
     const lastTerm = lastTerms.get(group) ?? 0;
-    if (term < lastTerm) violations.push({ rule: 'T8', atMs, message: `${group}: write ${id} of term ${term} came after one of term ${lastTerm}` });
+    if (term < lastTerm)
+      violations.push({ rule: 'T8', atMs, message: `${group}: write ${id} of term ${term} came after one of term ${lastTerm}` });
     lastTerms.set(group, Math.max(term, lastTerm));
     if (!groups.get(group)?.some((each) => each.term === term && each.session === session)) {
-      violations.push({ rule: 'T8', atMs, message: `${group}: write ${id} of term ${term} is by ${session}, which never led in that term` });
+      violations.push({
+        rule: 'T8',
+        atMs,
+        message: `${group}: write ${id} of term ${term} is by ${session}, which never led in that term`,
+      });
     }
   }
   let staleRefusedCount = 0;
@@ -37,9 +42,15 @@ export function checkLedger(
       const group = write?.group ?? 'no group';
       if (kind === 'written') {
         writtenCount += 1;
-        if (!rows.has(id)) violations.push({ rule: 'lost', atMs, message: `${process}: write ${id} in ${group} was acknowledged, and is not in the database` });
+        if (!rows.has(id))
+          violations.push({
+            rule: 'lost',
+            atMs,
+            message: `${process}: write ${id} in ${group} was acknowledged, and is not in the database`,
+          });
       } else {
-        if (rows.has(id)) violations.push({ rule: 'T8', atMs, message: `${process}: write ${id} in ${group} was refused, and is in the database` });
+        if (rows.has(id))
+          violations.push({ rule: 'T8', atMs, message: `${process}: write ${id} in ${group} was refused, and is in the database` });
         if (groups.get(group)?.some((each) => each.term > (write?.term ?? Infinity))) staleRefusedCount += 1;
       }
     }

@@ -125,13 +125,13 @@ class Wire {
     });
     server.on('end', () => this.#toMember.push(null));
     // A reset is passed on as a reset, if the way lets it through.
-    for (const [socket, stream] of [
-      [member, this.#toServer],
-      [server, this.#toMember],
+    for (const [socket, stream, isLost] of [
+      [member, this.#toServer, () => this.#isMemberLost],
+      [server, this.#toMember, () => this.#isServerLost],
     ] as const) {
       socket.on('error', () => undefined);
       socket.on('close', () => {
-        stream.push('close');
+        if (!isLost()) stream.push('close');
         if (member.destroyed && server.destroyed) onGone();
       });
     }
@@ -142,7 +142,13 @@ class Wire {
     this.#toMember.wake();
     // Whoever ended its side while nobody could hear it is heard now.
     const isOver = (socket: Socket): boolean => socket.destroyed || socket.readableEnded;
-    if (isGood && !this.#isMemberLost && !this.#toServer.isBusy && !this.#toMember.isBusy && (isOver(this.#member) || isOver(this.#server))) {
+    if (
+      isGood &&
+      !this.#isMemberLost &&
+      !this.#toServer.isBusy &&
+      !this.#toMember.isBusy &&
+      (isOver(this.#member) || isOver(this.#server))
+    ) {
       this.reset();
     }
   }

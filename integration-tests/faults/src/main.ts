@@ -54,7 +54,8 @@ async function main(): Promise<number> {
   const results = await Promise.all(names.map((target) => run(target, progress)));
   progress.end();
   const done = results.filter((result) => typeof result !== 'string');
-  for (const [at, result] of results.entries()) console.log(`${typeof result === 'string' ? `${names[at]}: skipped: ${result}` : formatReport(result)}\n`);
+  for (const [at, result] of results.entries())
+    console.log(`${typeof result === 'string' ? `${names[at]}: skipped: ${result}` : formatReport(result)}\n`);
   console.log(summary(done));
   return done.length > 0 && done.every(({ violations }) => violations.length === 0) ? 0 : 1;
 }

@@ -50,7 +50,8 @@ export class NemesisPlan<F extends PlannableFault> {
     this.#roundCount += 1;
     if (this.#roundCount % 2 === 1) return { mode: 'single', faults: Array.from({ length: SINGLES }, () => this.#plan(0)) };
     const faults: PlannedFault<F>[] = [];
-    for (let atMs = 0; atMs < STORM_TTLS * this.#ttlMs; atMs += this.#random() * 2 * STORM_GAP_TTLS * this.#ttlMs) faults.push(this.#plan(atMs));
+    for (let atMs = 0; atMs < STORM_TTLS * this.#ttlMs; atMs += this.#random() * 2 * STORM_GAP_TTLS * this.#ttlMs)
+      faults.push(this.#plan(atMs));
     return { mode: 'storm', faults };
   }
 

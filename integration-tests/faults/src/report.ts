@@ -18,7 +18,11 @@ export function formatReport(result: FaultRunResult): string {
     `  without leader  ${quantiles(gaps.map(({ fromMs, untilMs }) => untilMs - fromMs))}`,
     `  recovery        ${quantiles(result.recoveryMs)}`,
     `  fenced writes   ${writtenCount} acknowledged, ${violations.some(({ rule }) => rule === 'lost') ? 'SOME LOST' : 'all in the database'}; ${staleRefusedCount} of leaders that had been succeeded, refused by the fence`,
-    ...(result.clockOverlapCount === 0 ? [] : [`  clock moved     ${result.clockOverlapCount} times two trusted at once, as they must when the database's clock is moved; no write got through`]),
+    ...(result.clockOverlapCount === 0
+      ? []
+      : [
+          `  clock moved     ${result.clockOverlapCount} times two trusted at once, as they must when the database's clock is moved; no write got through`,
+        ]),
     ...(result.stallCount === 0 ? [] : [`  machine         stood still ${result.stallCount} times: T9 says nothing about these`]),
     `  ${'faults'.padEnd(width)}  count  without a leader after it`,
     ...kinds

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { check, type LedgerRow } from '../src/checker.js';
+import { check, type CheckLimits } from '../src/checker.js';
 import type { HistoryRecord, ProcessHistory } from '../src/history.js';
+import type { InjectedFault } from '../src/injected-fault.js';
+import type { LedgerRow } from '../src/target.js';
 
 const begin = (atMs: number, term: number, untilMs: number, session: string): HistoryRecord => ({
   kind: 'begin',
@@ -17,7 +19,18 @@ const write = (atMs: number, term: number, id: string): HistoryRecord => ({ kind
 const written = (atMs: number, id: string): HistoryRecord => ({ kind: 'written', atMs, id });
 const refused = (atMs: number, id: string): HistoryRecord => ({ kind: 'refused', atMs, id });
 const claim = (atMs: number): HistoryRecord => ({ kind: 'claim', atMs, groups: ['g'] });
-const row = (id: string, term: number, session: string): LedgerRow => ({ id, group: 'g', term, session });
+const row = (id: string, term: number, session: string): LedgerRow => ({ position: 1, id, group: 'g', term, session });
+const fault = (fromMs: number, untilMs: number, settledAtMs: number, more: Partial<InjectedFault> = {}): InjectedFault => ({
+  kind: 'killed',
+  member: 'a',
+  fromMs,
+  untilMs,
+  settledAtMs,
+  movesClock: false,
+  ...more,
+});
+
+const LIMITS: CheckLimits = { limitMs: 200, members: ['a', 'b'], faults: [], stalls: [], endedAtMs: 240, clockGraceMs: 100 };
 
 /** Two leaderships, one after the other, each with a write: nothing is wrong with it. */
 function good(): { readonly a: HistoryRecord[]; readonly b: HistoryRecord[]; readonly ledger: LedgerRow[] } {
@@ -36,16 +49,16 @@ function good(): { readonly a: HistoryRecord[]; readonly b: HistoryRecord[]; rea
   };
 }
 
-function verdict(a: HistoryRecord[], b: HistoryRecord[], ledger: LedgerRow[]): ReturnType<typeof check> {
+function verdict(a: HistoryRecord[], b: HistoryRecord[], ledger: LedgerRow[], limits: Partial<CheckLimits> = {}): ReturnType<typeof check> {
   const histories: ProcessHistory[] = [
     { process: 'a.1', records: a },
     { process: 'b.2', records: b },
   ];
-  return check(histories, ledger);
+  return check(histories, ledger, { ...LIMITS, ...limits });
 }
 
-function rulesOf(a: HistoryRecord[], b: HistoryRecord[], ledger: LedgerRow[]): string[] {
-  return verdict(a, b, ledger).violations.map(({ rule }) => rule);
+function rulesOf(a: HistoryRecord[], b: HistoryRecord[], ledger: LedgerRow[], limits: Partial<CheckLimits> = {}): string[] {
+  return verdict(a, b, ledger, limits).violations.map(({ rule }) => rule);
 }
 
 describe('the checker', () => {
@@ -53,7 +66,12 @@ describe('the checker', () => {
     const { a, b, ledger } = good();
     const found = verdict(a, b, ledger);
     expect(found.violations).toEqual([]);
-    expect(found).toMatchObject({ writtenCount: 2, staleRefusedCount: 0, leaderlessMs: [50] });
+    expect(found).toMatchObject({ writtenCount: 2, staleRefusedCount: 0, clockOverlapCount: 0 });
+    // From the end of the first leader's work to the beginning of the second's, and from the end of that to the end of the run.
+    expect(found.gaps).toMatchObject([
+      { fromMs: 151, untilMs: 200 },
+      { fromMs: 230, untilMs: 240 },
+    ]);
     expect(found.leaderships).toMatchObject([
       { process: 'a.1', term: 1, beganAtMs: 1, trustedUntilMs: 150, endedAtMs: 151, abortReason: 'lost-trust' },
       { process: 'b.2', term: 2, trustedUntilMs: 230 },
@@ -70,6 +88,36 @@ describe('the checker', () => {
     const { a, ledger } = good();
     const b = [begin(200, 1, 300, 'sb'), end(230, 1)];
     expect(rulesOf(a, b, ledger.slice(0, 1))).toEqual(['T6']);
+  });
+
+  it('T6: refuses a term that one process leads twice', () => {
+    const { b, ledger } = good();
+    const a = [...good().a, begin(155, 1, 160, 'sa'), end(156, 1)];
+    expect(rulesOf(a, b, ledger)).toContain('T6');
+  });
+
+  it('T6: refuses a later term that begins before an earlier one', () => {
+    const { ledger } = good();
+    const a = [claim(0), begin(210, 1, 215, 'sa'), write(211, 1, 'w1'), written(212, 'w1'), end(214, 1)];
+    const b = [claim(0), begin(200, 2, 205, 'sb'), write(201, 2, 'w2'), written(202, 'w2'), end(205, 2)];
+    expect(rulesOf(a, b, ledger)).toContain('T6');
+  });
+
+  it('T2: refuses trust that outlasts the next term but one', () => {
+    const a = [claim(0), begin(1, 1, 220, 'sa')];
+    const b = [claim(2), begin(50, 2, 60, 'sb'), end(55, 2), claim(60), begin(70, 3, 300, 'sb'), end(230, 3)];
+    expect(rulesOf(a, b, [])).toEqual(['T2', 'T2']);
+  });
+
+  it('T2 does not cover the time right after the database clock was moved; the ledger is checked all the same', () => {
+    const { a, ledger } = good();
+    const b = [claim(100), begin(140, 2, 300, 'sb'), write(211, 2, 'w2'), written(212, 'w2'), end(230, 2)];
+    const moved = fault(120, 130, 130, { kind: 'clock', member: null, movesClock: true });
+    expect(verdict(a, b, ledger, { faults: [moved] })).toMatchObject({ violations: [], clockOverlapCount: 1 });
+    expect(rulesOf(a, b, ledger, { faults: [{ ...moved, movesClock: false }] })).toEqual(['T2']);
+    expect(rulesOf(a, b, ledger, { faults: [moved], clockGraceMs: 5 })).toEqual(['T2']);
+    expect(rulesOf(a, b, ledger, { faults: [{ ...moved, fromMs: 141, untilMs: 150 }] })).toEqual(['T2']);
+    expect(rulesOf(a, b, ledger.toReversed(), { faults: [moved] })).toEqual(['T8']);
   });
 
   it('T7: refuses a hand-over that overlaps with work that had not settled', () => {
@@ -90,6 +138,11 @@ describe('the checker', () => {
     expect(rulesOf([...a.slice(0, 5), unit(201, 1, 150), end(202, 1)], b, ledger)).toContain('T4');
   });
 
+  it('T7: refuses a unit of work after the end of its work', () => {
+    const { a, b, ledger } = good();
+    expect(rulesOf([...a, unit(155, 1, 160)], b, ledger)).toEqual(['T7']);
+  });
+
   it('T10: refuses work that was never begun', () => {
     const { a, b, ledger } = good();
     expect(rulesOf(a, [unit(190, 7, 191), ...b], ledger)).toContain('T10');
@@ -100,12 +153,14 @@ describe('the checker', () => {
     const later = [begin(200, 4, 300, 'sb'), write(211, 4, 'w2'), written(212, 'w2'), end(230, 4)];
     const rows = [ledger[0]!, row('w2', 4, 'sb')];
     expect(rulesOf(a, later, rows)).toEqual(['L2']);
-    expect(rulesOf(a, [claim(160), ...later], rows)).toEqual([]);
+    // Two terms were passed over, and the third is the one that was granted.
+    expect(rulesOf(a, [claim(160), claim(161), ...later], rows)).toEqual(['L2']);
+    expect(rulesOf(a, [claim(160), claim(161), claim(162), ...later], rows)).toEqual([]);
   });
 
-  it('T6: refuses an acknowledged write that is lost', () => {
+  it('refuses an acknowledged write that is lost', () => {
     const { a, b, ledger } = good();
-    expect(rulesOf(a, b, ledger.slice(1))).toEqual(['T6']);
+    expect(rulesOf(a, b, ledger.slice(1))).toEqual(['lost']);
   });
 
   it('T8: refuses a refused write that is in the ledger, a write of a stranger, and one that is there twice', () => {
@@ -114,13 +169,55 @@ describe('the checker', () => {
     expect(rulesOf(late, b, ledger)).toEqual([]);
     expect(verdict(late, b, ledger).staleRefusedCount).toBe(1);
     expect(rulesOf(late, b, [ledger[0]!, row('w3', 1, 'sa'), ledger[1]!])).toEqual(['T8']);
-    expect(rulesOf(a, b, [...ledger, row('w9', 2, 'nobody')])).toEqual(['T8']);
+    const byStranger = [...b, write(212, 2, 'w9')];
+    expect(rulesOf(a, byStranger, [...ledger, row('w9', 2, 'nobody')])).toEqual(['T8']);
     expect(rulesOf(a, b, [...ledger, ledger[1]!])).toEqual(['T8']);
   });
 
   it('T8: refuses a ledger whose terms go back', () => {
     const { a, b, ledger } = good();
     expect(rulesOf(a, b, ledger.toReversed())).toEqual(['T8']);
+  });
+
+  it('T8: refuses a write that nobody sent', () => {
+    const { a, b, ledger } = good();
+    expect(rulesOf(a, b, [...ledger, row('w7', 2, 'sb')])).toEqual(['T8']);
+  });
+
+  describe('T9', () => {
+    const limitMs = 30;
+
+    it('refuses a group that has no leader for too long while nothing is broken', () => {
+      const { a, b, ledger } = good();
+      expect(rulesOf(a, b, ledger, { limitMs: 50 })).toEqual([]);
+      expect(rulesOf(a, b, ledger, { limitMs })).toEqual(['T9']);
+    });
+
+    it('counts from when the others could lead', () => {
+      const { a, b, ledger } = good();
+      // The others can lead from the beginning of this fault on, or from its end.
+      expect(rulesOf(a, b, ledger, { limitMs, faults: [fault(152, 195, 152)] })).toEqual(['T9']);
+      expect(rulesOf(a, b, ledger, { limitMs, faults: [fault(152, 195, 195)] })).toEqual([]);
+      expect(rulesOf(a, b, ledger, { limitMs, faults: [fault(152, 160, 160)] })).toEqual(['T9']);
+    });
+
+    it('counts again from each fault that begins', () => {
+      const { a, b, ledger } = good();
+      expect(rulesOf(a, b, ledger, { limitMs, faults: [fault(175, 176, 175)] })).toEqual([]);
+    });
+
+    it('says nothing while nobody is well, and while the machine stands still', () => {
+      const { a, b, ledger } = good();
+      const both = [fault(100, 195, 100), fault(120, 198, 120, { member: 'b' })];
+      expect(rulesOf(a, b, ledger, { limitMs, faults: both })).toEqual([]);
+      expect(rulesOf(a, b, ledger, { limitMs, faults: both.slice(0, 1) })).toEqual(['T9']);
+      expect(rulesOf(a, b, ledger, { limitMs, stalls: [{ fromMs: 155, untilMs: 190 }] })).toEqual([]);
+    });
+
+    it('refuses a group that nobody leads at the end of the run', () => {
+      const { a, b, ledger } = good();
+      expect(rulesOf(a, b, ledger, { endedAtMs: 500 })).toEqual(['T9']);
+    });
   });
 
   it('a write of unknown outcome may be there or not', () => {

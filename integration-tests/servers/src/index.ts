@@ -1,6 +1,7 @@
 export { startDockerServer } from './docker-server.js';
 export { freePort } from './free-port.js';
+export { unprivilegedAccount, type InstancePrograms } from './private-instance.js';
 export { isServerKind, SERVER_KINDS, type ServerKind } from './server-kinds.js';
 export { serverVersion } from './server-version.js';
-export { startInstalledServer, startServer, type MissingServer, type TestServer } from './start-server.js';
+export { installedPrograms, startInstalledServer, startServer, type MissingServer, type TestServer } from './start-server.js';
 export { TcpProxy, type Direction } from './tcp-proxy.js';

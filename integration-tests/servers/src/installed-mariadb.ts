@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { isInstalled, startPrivateInstance } from './private-instance.js';
-import type { TestServer } from './start-server.js';
+import { isInstalled, type InstancePrograms } from './private-instance.js';
 
-/** A private MariaDB; `null` if it is not installed. */
-export async function startInstalledMariadb(): Promise<TestServer | null> {
+/** MariaDB; `null` if it is not installed. */
+export function mariadbPrograms(): InstancePrograms | null {
   if (!isInstalled('mariadbd') || !isInstalled('mariadb-install-db')) return null;
-  return await startPrivateInstance({
+  return {
     account: 'mysql',
     // It makes a database `test`, too.
     install: ({ folder }) => [
@@ -20,5 +19,5 @@ export async function startInstalledMariadb(): Promise<TestServer | null> {
     readyText: 'ready for connections',
     stopSignal: 'SIGTERM',
     url: ({ port }) => `mysql://root@127.0.0.1:${port}/test`,
-  });
+  };
 }

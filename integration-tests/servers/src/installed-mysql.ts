@@ -1,14 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startPrivateInstance } from './private-instance.js';
-import type { TestServer } from './start-server.js';
+import type { InstancePrograms } from './private-instance.js';
 
-/** A private MySQL; `null` if it is not installed. MariaDB brings a program of the same name, which does not count. */
-export async function startInstalledMysql(): Promise<TestServer | null> {
+/** MySQL; `null` if it is not installed. MariaDB brings a program of the same name, which does not count. */
+export function mysqlPrograms(): InstancePrograms | null {
   const { error, stdout } = spawnSync('mysqld', ['--version'], { encoding: 'utf8' });
   if (error !== undefined || stdout.includes('MariaDB')) return null;
-  return await startPrivateInstance({
+  return {
     account: 'mysql',
     install: ({ folder }) => {
       const script = join(folder, 'init.sql');
@@ -25,5 +24,5 @@ export async function startInstalledMysql(): Promise<TestServer | null> {
     readyText: 'ready for connections',
     stopSignal: 'SIGTERM',
     url: ({ port }) => `mysql://root@127.0.0.1:${port}/test`,
-  });
+  };
 }

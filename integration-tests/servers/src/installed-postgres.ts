@@ -1,16 +1,15 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { startPrivateInstance } from './private-instance.js';
-import type { TestServer } from './start-server.js';
+import type { InstancePrograms } from './private-instance.js';
 
 /** Debian keeps the programs of every version in a folder of its own, outside of PATH. */
 const VERSIONS_FOLDER = '/usr/lib/postgresql';
 
-/** A private PostgreSQL, of the newest installed version; `null` without any. */
-export async function startInstalledPostgres(): Promise<TestServer | null> {
+/** PostgreSQL, the newest version that is installed; `null` without any. */
+export function postgresPrograms(): InstancePrograms | null {
   const programs = programFolder();
   if (programs === null) return null;
-  return await startPrivateInstance({
+  return {
     account: 'postgres',
     install: ({ folder }) => [
       join(programs, 'initdb'),
@@ -23,7 +22,7 @@ export async function startInstalledPostgres(): Promise<TestServer | null> {
     readyText: 'ready to accept connections',
     stopSignal: 'SIGINT',
     url: ({ port }) => `postgres://postgres@127.0.0.1:${port}/postgres`,
-  });
+  };
 }
 
 function programFolder(): string | null {

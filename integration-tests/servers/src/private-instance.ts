@@ -76,7 +76,8 @@ export function isInstalled(program: string): boolean {
   return spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined;
 }
 
-function unprivilegedAccount(name: string): { readonly uid: number; readonly gid: number } | null {
+/** The account's ids, when this process is root's; `null`: nothing to change. */
+export function unprivilegedAccount(name: string): { readonly uid: number; readonly gid: number } | null {
   if (process.getuid?.() !== 0) return null;
   const id = (option: string): number => Number(execFileSync('id', [option, name], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };

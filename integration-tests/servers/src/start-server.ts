@@ -1,7 +1,8 @@
 import { startDockerServer } from './docker-server.js';
-import { startInstalledMariadb } from './installed-mariadb.js';
-import { startInstalledMysql } from './installed-mysql.js';
-import { startInstalledPostgres } from './installed-postgres.js';
+import { mariadbPrograms } from './installed-mariadb.js';
+import { mysqlPrograms } from './installed-mysql.js';
+import { postgresPrograms } from './installed-postgres.js';
+import { startPrivateInstance, type InstancePrograms } from './private-instance.js';
 import { SERVER_KINDS, type ServerKind } from './server-kinds.js';
 
 /** A running server, as one sees it who may do everything there. */
@@ -42,12 +43,18 @@ export async function startServer(kind: ServerKind): Promise<TestServer | Missin
 
 /** A private instance of the programs that are installed on this machine, in a temporary folder, on a free port; `null` without any. */
 export async function startInstalledServer(kind: ServerKind): Promise<TestServer | null> {
+  const programs = installedPrograms(kind);
+  return programs === null ? null : await startPrivateInstance(programs);
+}
+
+/** How the programs that are installed on this machine are run; `null` without any. */
+export function installedPrograms(kind: ServerKind): InstancePrograms | null {
   switch (kind) {
     case 'postgres':
-      return await startInstalledPostgres();
+      return postgresPrograms();
     case 'mysql':
-      return await startInstalledMysql();
+      return mysqlPrograms();
     case 'mariadb':
-      return await startInstalledMariadb();
+      return mariadbPrograms();
   }
 }

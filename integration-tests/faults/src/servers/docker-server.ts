@@ -1,10 +1,10 @@
+import { freePort } from '@wb/test-servers';
 import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { clockEnvironment, findLibfaketime, setOffset } from '../faketime.js';
-import { freePort } from './free-port.js';
 import type { PrivateServer } from './private-server.js';
 
 const run = promisify(execFile);
@@ -18,9 +18,11 @@ export interface DockerServerOptions {
   readonly image: string;
   /** The port that the server listens on, in the container. */
   readonly port: number;
+  /** Its superuser's URL, with `port` on this machine. */
+  url(port: number): string;
   readonly environment: Readonly<Record<string, string>>;
   /** The server's program and its arguments. */
-  readonly command: readonly string[];
+  readonly command: readonly [program: string, ...args: string[]];
   /** Where its data is: a small file system of its own, in memory, so that it can be filled up. */
   readonly dataFolder: string;
   readonly dataMegabytes: number;
@@ -38,7 +40,7 @@ export async function startDockerServer(options: DockerServerOptions): Promise<P
   count += 1;
   const name = `wb-faults-${process.pid}-${count}`;
   const directory = mkdtempSync(join(tmpdir(), 'wb-faults-clock-'));
-  const clock = clockIn(directory);
+  const clock = clockIn(directory, options.command[0]);
   const port = await freePort();
   const docker = async (...args: string[]): Promise<string> => (await run('docker', args, { maxBuffer: 1e8 })).stdout;
   const remove = (...args: string[]): Promise<unknown> => docker(...args).catch(() => undefined);
@@ -64,9 +66,8 @@ export async function startDockerServer(options: DockerServerOptions): Promise<P
   }
   const ballast = join(options.dataFolder, 'ballast');
   return {
-    kind: 'Docker',
-    host: '127.0.0.1',
-    port,
+    origin: 'Docker',
+    url: options.url(port),
     pause: async () => void (await docker('pause', name)),
     resume: async () => void (await docker('unpause', name)),
     kill: async () => void (await docker('kill', '--signal', 'KILL', name)),
@@ -103,12 +104,12 @@ interface ContainerClock {
 }
 
 /** The library comes from this machine; an image with another C library could not load it, but all that are used here can. */
-function clockIn(directory: string): ContainerClock | null {
+function clockIn(directory: string, name: string): ContainerClock | null {
   const library = findLibfaketime();
   if (library === null) return null;
   mkdirSync(join(directory, 'bin'));
   writeFileSync(join(directory, 'bin', 'enter'), ENTER, { mode: 0o755 });
-  for (const name of ['postgres', 'mysqld', 'mariadbd']) writeFileSync(join(directory, 'bin', name), program(name), { mode: 0o755 });
+  writeFileSync(join(directory, 'bin', name), program(name), { mode: 0o755 });
   // Others must be able to look in.
   chmodSync(directory, 0o755);
   const file = join(directory, 'offset');

@@ -1,49 +1,31 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { freePort, unprivilegedAccount, type InstancePrograms } from '@wb/test-servers';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clockEnvironment, findLibfaketime, setOffset } from '../faketime.js';
-import { freePort } from './free-port.js';
 import type { PrivateServer } from './private-server.js';
 
-/** A server program of this machine. */
-export interface InstalledServerOptions {
-  /** The user that it runs as, when this process is root's: servers refuse to be root's. */
-  readonly user: string;
-  /** Makes an empty database in `directory/data`. */
-  initialize(directory: string, identity: Identity): void;
-  /** The command line that serves it. */
-  command(directory: string, port: number): readonly [string, ...string[]];
-}
-
-export interface Identity {
-  readonly uid?: number;
-  readonly gid?: number;
-}
-
-/** Starts a server program of this machine on a data folder of its own. */
-export async function startInstalledServer(options: InstalledServerOptions): Promise<PrivateServer> {
-  const directory = mkdtempSync(join(tmpdir(), 'wb-faults-'));
-  const identity = identityOf(options.user);
-  if (identity.uid !== undefined) chownSync(directory, identity.uid, identity.gid!);
-  options.initialize(directory, identity);
-  const port = await freePort();
-  const clockFolder = mkdtempSync(join(tmpdir(), 'wb-faults-clock-'));
-  const offsetFile = join(clockFolder, 'offset');
+/** Starts the installed programs of a server on a data folder of its own, with these settings. */
+export async function startInstalledServer(programs: InstancePrograms, settings: readonly string[]): Promise<PrivateServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'wb-faults-'));
+  const account = unprivilegedAccount(programs.account);
+  const place = { folder, port: await freePort() };
   const library = findLibfaketime();
-  if (library !== null) {
-    if (identity.uid !== undefined) chownSync(clockFolder, identity.uid, identity.gid!);
-    setOffset(offsetFile, '+0');
-  }
+  const offsetFile = join(folder, 'clock-offset');
+  if (library !== null) setOffset(offsetFile, '+0');
+  if (account) chownSync(folder, account.uid, account.gid);
+  const [installer, ...installerArguments] = programs.install(place);
+  execFileSync(installer, installerArguments, { ...account, cwd: folder, stdio: 'ignore' });
   let output = '';
   let server: ChildProcess | null = null;
   const start = (): Promise<void> => {
     if (server !== null && server.exitCode === null && server.signalCode === null) return Promise.resolve();
-    const [program, ...args] = options.command(directory, port);
-    server = spawn(program, args, {
-      ...identity,
-      cwd: directory,
+    const [program, ...args] = programs.serve(place);
+    server = spawn(program, [...args, ...settings], {
+      ...account,
+      cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...(library !== null && { LD_PRELOAD: library, ...clockEnvironment(offsetFile) }) },
     });
@@ -67,15 +49,14 @@ export async function startInstalledServer(options: InstalledServerOptions): Pro
   };
   await start();
   return {
-    kind: 'installed',
-    host: '127.0.0.1',
-    port,
+    origin: 'installed',
+    url: programs.url(place),
     pause: () => signalAll('SIGSTOP'),
     resume: () => signalAll('SIGCONT'),
     kill: () => end('SIGKILL'),
     start,
     restart: async () => {
-      await end('SIGTERM');
+      await end(programs.stopSignal);
       await start();
     },
     fillDisk: null,
@@ -83,17 +64,9 @@ export async function startInstalledServer(options: InstalledServerOptions): Pro
     logs: () => Promise.resolve(output),
     stop: async () => {
       await end('SIGKILL');
-      rmSync(directory, { recursive: true, force: true });
-      rmSync(clockFolder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** `{}`: this process is not root's, and stays who it is. */
-function identityOf(user: string): Identity {
-  if (process.getuid?.() !== 0) return {};
-  const id = (option: string): number => Number(spawnSync('id', [option, user], { encoding: 'utf8' }).stdout);
-  return { uid: id('-u'), gid: id('-g') };
 }
 
 /** A process and its children: a server with a process for each connection must be stopped as a whole. */

@@ -1,9 +1,9 @@
-import type { Endpoint } from '../target.js';
-
 /** A database server that was started for one run, and can be made to suffer. */
-export interface PrivateServer extends Endpoint {
-  /** How it was started: `Docker`, `installed`. */
-  readonly kind: string;
+export interface PrivateServer {
+  /** Where it comes from: `Docker`, `installed`. */
+  readonly origin: string;
+  /** Where it answers, to a superuser. The same after each restart. */
+  readonly url: string;
   /** Stops all its processes, as they are (SIGSTOP). */
   pause(): Promise<void>;
   resume(): Promise<void>;
@@ -21,4 +21,15 @@ export interface PrivateServer extends Endpoint {
   logs(): Promise<string>;
   /** Ends it for good and removes its data. */
   stop(): Promise<void>;
+}
+
+/** The first that is asked of a server. If it cannot be had the server is ended, and the error says what the server said. */
+export async function answering<T>(server: PrivateServer, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    const said = await server.logs().catch(() => 'nothing');
+    await server.stop();
+    throw new Error(`the server did not answer (${String(error)}). It said: ${said}`, { cause: error });
+  }
 }

@@ -4,6 +4,8 @@ import type { FaultTarget } from '../target.js';
 const targets = {
   sqlite: async () => (await import('./sqlite.js')).sqlite,
   postgres: async () => (await import('./postgres.js')).postgres,
+  mysql: async () => (await import('./mysql.js')).mysql,
+  mariadb: async () => (await import('./mysql.js')).mariadb,
 } satisfies Readonly<Record<string, () => Promise<FaultTarget>>>;
 
 export const targetNames: readonly string[] = Object.keys(targets);

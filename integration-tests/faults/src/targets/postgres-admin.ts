@@ -1,30 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { nowMs } from '../machine-time.js';
-import type { Endpoint, LedgerRow } from '../target.js';
+import type { LedgerRow } from '../target.js';
 
 /** How long a server may take until it answers, in ms: it may have to recover first. */
 const READY_LIMIT_MS = 60_000;
 
 /** The driver's own way to a PostgreSQL server: as its superuser, and not by way of a proxy. */
 export class PostgresAdmin {
-  readonly #endpoint: () => Endpoint;
+  readonly #url: () => string;
 
-  /** `endpoint` is asked for each connection: after a failover the primary may be another one. */
-  constructor(endpoint: Endpoint | (() => Endpoint)) {
-    this.#endpoint = typeof endpoint === 'function' ? endpoint : () => endpoint;
+  /** `url` is asked for each connection: after a failover it may be another server's. */
+  constructor(url: () => string) {
+    this.#url = url;
   }
 
-  urlAt({ host, port }: Endpoint): string {
-    return `postgres://postgres:pw@${host}:${port}/postgres`;
-  }
-
-  /** A connection for a fault. A query that takes longer than `limitMs` fails. */
-  async connect(limitMs = READY_LIMIT_MS): Promise<pg.Client> {
+  async connect(): Promise<pg.Client> {
     const client = new pg.Client({
-      connectionString: this.urlAt(this.#endpoint()),
+      connectionString: this.#url(),
       connectionTimeoutMillis: 2_000,
-      query_timeout: limitMs,
+      query_timeout: READY_LIMIT_MS,
       application_name: 'wb-faults',
     });
     client.on('error', () => undefined);

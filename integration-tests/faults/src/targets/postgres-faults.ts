@@ -18,7 +18,9 @@ export function postgresFaults(admin: PostgresAdmin): ServerFault[] {
       kind: 'connections terminated',
       lastsTtls: [0, 0],
       inject: async () => {
-        await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`);
+        await admin.query(
+          `select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`,
+        );
         return () => Promise.resolve();
       },
     },
@@ -38,7 +40,9 @@ export function postgresFaults(admin: PostgresAdmin): ServerFault[] {
 /** Ends everybody's connections and takes them before they can come back. Superusers' last ones stay. */
 async function takeAll(admin: PostgresAdmin): Promise<pg.Client[]> {
   const clients: pg.Client[] = [];
-  await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`);
+  await admin.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`,
+  );
   for (;;) {
     const results = await Promise.allSettled(Array.from({ length: 25 }, () => admin.connect()));
     clients.push(...results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));

@@ -1,7 +1,9 @@
 import { postgresLeaseStore } from '@wb/postgres';
-import { startPostgresServer } from '../servers/postgres-server.js';
 import { machineFaults } from '../servers/machine-faults.js';
+import { answering } from '../servers/private-server.js';
+import { startPrivateServer } from '../servers/start-private-server.js';
 import type { FaultTarget, TargetServer } from '../target.js';
+import { endpointOf, urlAt } from './endpoint.js';
 import { PostgresAdmin } from './postgres-admin.js';
 import { postgresFaults } from './postgres-faults.js';
 import { openPostgresLedger } from './postgres-ledger.js';
@@ -12,15 +14,18 @@ export const postgres: FaultTarget = {
   openStore: (url) => postgresLeaseStore({ connectionString: url }),
   openLedger: openPostgresLedger,
   start: async (): Promise<TargetServer | string> => {
-    const server = await startPostgresServer();
+    const server = await startPrivateServer('postgres');
     if (typeof server === 'string') return server;
-    const admin = new PostgresAdmin(server);
-    const version = await admin.untilReady();
-    await admin.makeLedger();
+    const admin = new PostgresAdmin(() => server.url);
+    const version = await answering(server, async () => {
+      const answer = await admin.untilReady();
+      await admin.makeLedger();
+      return answer;
+    });
     return {
-      title: `PostgreSQL ${version} (${server.kind})`,
-      endpoints: () => [server],
-      url: ([proxy]) => admin.urlAt(proxy!),
+      title: `PostgreSQL ${version} (${server.origin})`,
+      endpoints: () => [endpointOf(server.url)],
+      url: ([proxy]) => urlAt(server.url, proxy!),
       faults: [...machineFaults(server, () => admin.untilReady()), ...postgresFaults(admin)],
       readLedger: () => admin.readLedger(),
       stop: () => server.stop(),

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowMs } from '../machine-time.js';
+import { findLibfaketime, setOffset } from '../faketime.js';
 import type { FaultTarget, FencedWrite, Ledger, LedgerRow, ServerFault, TargetServer } from '../target.js';
 
 /** How long a write lock of others lasts at most, in ms: a commit's time. A longer one is a frozen process's. */
@@ -61,6 +62,8 @@ function startSqlite(): TargetServer {
   mkdirSync(disk);
   const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', disk]).status === 0;
   const filename = join(disk, 'wb.db');
+  const clockFile = join(directory, 'clock');
+  setOffset(clockFile, '+0');
   const database = new Database(filename, { timeout: 5_000 });
   database.pragma('journal_mode = wal');
   database.exec(`create table ledger (
@@ -73,7 +76,11 @@ function startSqlite(): TargetServer {
       held('write lock held', 'begin immediate', filename),
       held('long read', 'begin; select count(*) from wb_lease', filename),
       ...(isMounted ? [diskFull(join(disk, 'ballast'))] : []),
+      ...(findLibfaketime() === null
+        ? []
+        : [clockMoved('machine clock +1 h and back', clockFile, '+3600'), clockMoved('machine clock -1 h and back', clockFile, '-3600')]),
     ],
+    clockFile,
     isBlockedByFrozen: async () => {
       const probe = new Database(filename, { timeout: 0 });
       try {
@@ -132,6 +139,22 @@ function diskFull(ballast: string): ServerFault {
       }
       return Promise.resolve(() => {
         rmSync(ballast);
+        return Promise.resolve();
+      });
+    },
+  };
+}
+
+/** The store's clock is the machine's, and so is the members'. */
+function clockMoved(kind: string, clockFile: string, offset: string): ServerFault {
+  return {
+    kind,
+    lastsTtls: [0.5, 2],
+    movesClock: true,
+    inject: () => {
+      setOffset(clockFile, offset);
+      return Promise.resolve(() => {
+        setOffset(clockFile, '+0');
         return Promise.resolve();
       });
     },
