@@ -39,6 +39,7 @@ const CAPABILITIES: LeaseStoreCapabilities = Object.freeze({
   crossProcess: true,
   precisionMs: 1,
   watch: true,
+  fencing: false,
 });
 
 /** How many groups one script takes: a script keeps everyone else waiting. */

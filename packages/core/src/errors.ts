@@ -19,6 +19,8 @@ export type WbErrorCode =
   | 'LEASE_NOT_HELD'
   /** Why a work's signal aborted: its leadership ended. */
   | 'LEADERSHIP_ENDED'
+  /** A fenced transaction was refused: its lease does not stand any more. Nothing of it was written. */
+  | 'FENCED'
   /** The store is closed. */
   | 'STORE_CLOSED'
   /** A call reached its deadline or was aborted. */
@@ -114,6 +116,18 @@ export class LeaseNotHeldError extends WbError {
 
   constructor(groupId: string, term: number, message: string) {
     super('LEASE_NOT_HELD', message);
+    this.groupId = groupId;
+    this.term = term;
+  }
+}
+
+/** A fenced transaction was refused and rolled back: a later term exists, or the lease was released (L6, T8). Nothing of it was written. */
+export class FencedError extends WbError {
+  readonly groupId: string;
+  readonly term: number;
+
+  constructor(groupId: string, term: number, message: string, options: { readonly cause?: unknown } = {}) {
+    super('FENCED', message, options);
     this.groupId = groupId;
     this.term = term;
   }

@@ -1,9 +1,11 @@
 export { systemClock } from './clock.js';
 export { createCoordinator } from './coordinator.js';
-export { LeaseNotHeldError, StoreError, WbError, WbOptionError } from './errors.js';
+export { FencedError, LeaseNotHeldError, StoreError, WbError, WbOptionError } from './errors.js';
+export { assertFenceLease, fencedError, resolveHoldMs } from './fence.js';
 export { assertMetadata, MAX_METADATA_BYTES } from './metadata.js';
 export { assertName, MAX_NAME_LENGTH } from './names.js';
 export { LeadershipEndedError } from './reasons.js';
+export { runWithinHold } from './run-within-hold.js';
 export { assertBatch, assertLeases, assertNewSession, MAX_TTL_MS } from './session-input.js';
 export { assertDuration, resolveTimings } from './timings.js';
 export { fromWarmBackupConfig } from './warm-backup-config.js';
@@ -25,6 +27,7 @@ export type {
   WorkContext,
 } from './coordinator-types.js';
 export type { StoreErrorCode, StoreErrorOptions, StoreOutcome, WbErrorCode, WbErrorOptions } from './errors.js';
+export type { FencedOptions, FenceLease, FenceStatement } from './fence.js';
 export type {
   CoordinatorEvent,
   CoordinatorEventKind,
@@ -52,5 +55,6 @@ export type {
   ReleaseResult,
 } from './lease-store.js';
 export type { GroupReason, SessionReason, YieldReason } from './reasons.js';
+export type { HoldLimits } from './run-within-hold.js';
 export type { TimingOptions, Timings } from './timings.js';
 export type { WarmBackupConfig, WarmBackupSettings } from './warm-backup-config.js';

@@ -15,6 +15,8 @@
  * @module
  */
 
+import type { FencedOptions, FenceLease } from './fence.js';
+
 /** What every store method takes last. */
 export interface CallOptions {
   /** Aborts the call: it then rejects soon, and its outcome is unknown unless it was never sent (T5). */
@@ -33,6 +35,8 @@ export interface LeaseStoreCapabilities {
   readonly precisionMs: number;
   /** Whether {@link LeaseStore.watch} exists and pushes hints (W1). */
   readonly watch: boolean;
+  /** Whether {@link LeaseStore.fenced} exists: whether transactions of the user's can be made to commit only while their lease stands (L6, T8). */
+  readonly fencing: boolean;
 }
 
 /** A session to open. One incarnation of a member (S1–S3). */
@@ -211,6 +215,16 @@ export interface LeaseStore {
 
   /** Calls `onHint` after every release, close and grant of any client, where the store can push (W1). Dispose to end it. */
   watch?(onHint: (hint: LeaseHint) => void, options?: CallOptions): Promise<AsyncDisposable>;
+
+  /**
+   * Runs `work` in a transaction of the store's database, and commits it only if the lease stands at that moment: no later term exists, none is granted until the commit has ended, and
+   * the lease was not released (L6, T8). It neither waits for heartbeats nor keeps them waiting, and lasts at most `maxHoldMs`. The store's own type says what `work` is given.
+   *
+   * Resolves to what `work` returned, when it is committed. What `work` throws rolls back and is thrown on.
+   *
+   * @throws `FencedError` `FENCED` if the lease does not stand: nothing was written. {@link StoreError}; if the answer to the commit was lost, with the outcome `'unknown'`.
+   */
+  fenced?<T>(lease: FenceLease, work: (transaction: unknown) => T | PromiseLike<T>, options?: FencedOptions): Promise<T>;
 
   /** Ends this client: calls in flight reject, later ones reject with `STORE_CLOSED`. Idempotent. Sessions are left to expire. */
   close(): Promise<void>;

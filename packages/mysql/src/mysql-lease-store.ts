@@ -41,6 +41,7 @@ const CAPABILITIES: LeaseStoreCapabilities = Object.freeze({
   crossProcess: true,
   precisionMs: 1,
   watch: false,
+  fencing: true,
 });
 
 const ER_DUP_ENTRY = 1062;

@@ -1,5 +1,7 @@
 export { postgresLeaseStore } from './postgres-lease-store.js';
 
+export type { PostgresExecutor, PostgresFenceExecutor, PostgresRows, PostgresTransaction } from './postgres-executor.js';
+export type { PostgresLeaseStore } from './postgres-lease-store.js';
 export type {
   PostgresCommonOptions,
   PostgresConfigOptions,

@@ -4,7 +4,7 @@ import { CallScope } from './call-scope.js';
 import type { ConnectionSource } from './connection-source.js';
 import { OwnConnections } from './own-connections.js';
 import { PoolConnections } from './pool-connections.js';
-import type { PostgresConnection } from './postgres-connection.js';
+import type { PostgresConnection, ServerLimits } from './postgres-connection.js';
 import { faultOf, toStoreError, type CallStage } from './postgres-errors.js';
 import type { ResolvedOptions } from './postgres-options.js';
 
@@ -21,9 +21,14 @@ export interface Call {
 /** How much longer than the server's own limit a statement is waited for, in ms: the server's answer says more than our own deadline. */
 const ANSWER_MS = 1_000;
 
+/** What is lent is limited by who borrows it. */
+const NO_LIMITS: ServerLimits = { statementTimeoutMs: 0, lockTimeoutMs: 0 };
+
 /** Runs statements so that every call settles within its signal, and so that no connection with an open answer is ever used again (T5). */
 export class PostgresClient {
   readonly #source: ConnectionSource;
+  /** For transactions that last: no heartbeat has to wait for their connections. */
+  readonly #lending: ConnectionSource;
   readonly #statementLimitMs: number;
   readonly #scopes = new Set<CallScope>();
   #closing: Promise<void> | null = null;
@@ -31,10 +36,14 @@ export class PostgresClient {
   constructor(options: ResolvedOptions) {
     const { source, pooler } = options;
     this.#statementLimitMs = options.statementTimeoutMs + ANSWER_MS;
-    this.#source =
-      source.kind === 'pool'
-        ? new PoolConnections({ ...options, pool: source.pool })
-        : new OwnConnections({ ...options, ...source, mode: pooler ? 'inline' : 'prepared' });
+    if (source.kind === 'pool') {
+      this.#source = new PoolConnections({ ...options, pool: source.pool });
+      this.#lending = this.#source;
+    } else {
+      const mode = pooler ? 'inline' : 'prepared';
+      this.#source = new OwnConnections({ ...options, ...source, mode });
+      this.#lending = new OwnConnections({ ...options, ...source, ...NO_LIMITS, mode });
+    }
   }
 
   /** Runs one statement. */
@@ -49,6 +58,18 @@ export class PostgresClient {
       const result = await this.#work(call, scope, connection, work);
       connection.release();
       return result;
+    });
+  }
+
+  /** Runs `body` with a connection for several statements. `body` gives it back when it is as good as before; one that it leaves is ended. */
+  async lend<T>(call: Call, body: (connection: PostgresConnection, scope: CallScope) => Promise<T>): Promise<T> {
+    return await this.#scoped(call, async (scope) => {
+      const connection = await this.#lending.acquire(scope, { isUrgent: false });
+      try {
+        return await body(connection, scope);
+      } finally {
+        connection.destroy();
+      }
     });
   }
 
@@ -78,13 +99,17 @@ export class PostgresClient {
 
   /** Rejects what is under way, ends what is ours. Idempotent. */
   close(): Promise<void> {
-    this.#closing ??= this.#source.close();
+    this.#closing ??= this.#closeSources();
     for (const scope of this.#scopes) scope.end(scope.closedError());
     return this.#closing;
   }
 
   get isClosed(): boolean {
     return this.#closing !== null;
+  }
+
+  async #closeSources(): Promise<void> {
+    await Promise.all([this.#source.close(), this.#lending.close()]);
   }
 
   async #scoped<T>(call: Call, body: (scope: CallScope) => Promise<T>): Promise<T> {

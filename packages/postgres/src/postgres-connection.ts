@@ -49,7 +49,7 @@ export interface ConnectionEnd {
 export type SendMode = 'prepared' | 'inline';
 
 /** A commit that was acknowledged is on the disk, whatever the default is: a term that was handed out must never be handed out again. Stronger settings stay. */
-const COMMIT_LEVEL = `case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end`;
+export const COMMIT_LEVEL = `case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end`;
 
 /** What makes the settings for a connection of the store's own; the last result says whether the server is read-only. */
 export function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: ServerLimits): string {
@@ -109,6 +109,12 @@ export class PostgresConnection {
   async query(text: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
     const result = (await this.client.query(text)) as DriverResult | readonly DriverResult[];
     return (isMany(result) ? result.at(-1) : result)?.rows ?? [];
+  }
+
+  /** Runs several statements in one message: the rows of each. */
+  async queries(text: string): Promise<readonly (readonly Readonly<Record<string, unknown>>[])[]> {
+    const result = (await this.client.query(text)) as DriverResult | readonly DriverResult[];
+    return (isMany(result) ? result : [result]).map(({ rows }) => rows);
   }
 
   /** @throws `StoreError` `STORE_REFUSED` */

@@ -148,6 +148,11 @@ export function isMissingTable(error: unknown): boolean {
   return state === '42P01' || state === '3F000';
 }
 
+/** Whether a row has changed since the snapshot of the transaction: `serialization_failure`. */
+export function isSerializationFailure(error: unknown): boolean {
+  return sqlState(error) === '40001';
+}
+
 // Not by `instanceof`: the pool may come from another copy of the driver.
 function sqlState(error: unknown): string | null {
   const code = codeOf(error);

@@ -5,6 +5,10 @@ import {
   assertNewSession,
   StoreError,
   type CallOptions,
+  type FencedError,
+  type FencedOptions,
+  type FenceLease,
+  type FenceStatement,
   type ClaimResult,
   type HeartbeatRequest,
   type HeartbeatResult,
@@ -18,16 +22,19 @@ import {
   type NewSession,
   type ReleaseResult,
 } from '@wb/core';
-import type { SqlArguments, SqlStatement } from '@wb/sql';
+import { fencedErrorOf, type SqlArguments, type SqlStatement } from '@wb/sql';
 import { createHash } from 'node:crypto';
 import { afterSome, inParts, PART_SIZE } from './batch-parts.js';
 import { claimPart, sessionDeadRow } from './claim-part.js';
 import { holderOf, toClaimResult } from './claim-result.js';
+import { fencedTransaction, type FencedTransactionParts } from './fenced-transaction.js';
 import { HintListener } from './hint-listener.js';
 import { OpenedSessions } from './opened-sessions.js';
 import { pause } from './pause.js';
 import { PostgresClient, type Call } from './postgres-client.js';
 import type { ClaimRow } from './postgres-claim-sql.js';
+import type { PostgresFenceExecutor, PostgresTransaction } from './postgres-executor.js';
+import { compileFenceSql, type FenceSql } from './postgres-fence-sql.js';
 import { storeTables } from './postgres-fragments.js';
 import { MIGRATION_LIMIT_MS, migratePostgres, type MigrationPlace } from './postgres-migration.js';
 import { resolveOptions, type PostgresLeaseStoreOptions } from './postgres-options.js';
@@ -35,6 +42,7 @@ import { postgresSchema } from './postgres-schema.js';
 import { compileStoreSql, type StoreSql } from './postgres-statements.js';
 import { releasePart, type ReleaseCalls } from './release-part.js';
 import { textArray, wholeArray } from './sql-literal.js';
+import { fenceStatement, fenceUserTransaction } from './user-fence.js';
 
 /** How much one `openSession` prunes. */
 const PRUNED_SESSIONS = 16;
@@ -46,16 +54,44 @@ const PRUNED_ROWS = 500;
  *
  * @throws `WbOptionError` `INVALID_OPTION`. Nothing is connected to before the first call; what is wrong with a server is a `StoreError` there.
  */
-export function postgresLeaseStore(options: PostgresLeaseStoreOptions): LeaseStore {
-  return new PostgresLeaseStore(options);
+export function postgresLeaseStore(options: PostgresLeaseStoreOptions): PostgresLeaseStore {
+  return new PostgresStore(options);
 }
 
-class PostgresLeaseStore implements LeaseStore {
+/** A store in a PostgreSQL database, with its fences. */
+export interface PostgresLeaseStore extends LeaseStore {
+  /**
+   * Runs `work` in a transaction that commits only if the lease stands at that moment (L6, T8): see {@link LeaseStore.fenced}. At `read committed`, as durable as everything that the store commits. If this process stops, the server
+   * ends the transaction after `maxHoldMs`; before PostgreSQL 17, after `maxHoldMs` without a statement. The connection is none of those that heartbeats use, unless the store was given your pool.
+   *
+   * @throws `FencedError` `FENCED`; `WbOptionError`; `StoreError`; what `work` throws.
+   */
+  fenced<T>(lease: FenceLease, work: (transaction: PostgresTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T>;
+  /**
+   * Fences a transaction of yours: it can commit only if the lease stands now, and from here to its end nobody takes the group over (L6). One statement; the later it comes in the transaction, the shorter the hold.
+   * If this process stops, the server ends the session, and so the transaction, when the lease's session would have expired.
+   *
+   * @throws `FencedError` `FENCED` if the lease does not stand: the transaction has failed then, roll it back. `WbOptionError` `INVALID_OPTION` outside of a transaction; what the driver throws.
+   */
+  fence(executor: PostgresFenceExecutor, lease: FenceLease): Promise<void>;
+  /**
+   * The statement of {@link PostgresLeaseStore.fence}, for every other library: run it inside the transaction, before its end. It fails, and the transaction with it, if the lease does not stand: no result
+   * needs to be looked at. Outside of a transaction it guards nothing. What the library throws then is told from other errors by {@link PostgresLeaseStore.fencedErrorOf}.
+   *
+   * @throws `WbOptionError`
+   */
+  fenceStatement(lease: FenceLease): FenceStatement;
+  /** The `FencedError` that an error of a library stands for, when it, or what it wraps, is the refusal of a {@link PostgresLeaseStore.fenceStatement}; `null` if it is anything else. */
+  fencedErrorOf(error: unknown, lease: FenceLease): FencedError | null;
+}
+
+class PostgresStore implements PostgresLeaseStore {
   readonly capabilities: LeaseStoreCapabilities;
   readonly watch?: NonNullable<LeaseStore['watch']>;
   readonly #client: PostgresClient;
   readonly #place: MigrationPlace;
   readonly #sql: StoreSql;
+  readonly #fenceSql: FenceSql;
   readonly #listener: HintListener;
   readonly #opened = new OpenedSessions();
   readonly #sessionRetentionMs: number;
@@ -69,11 +105,12 @@ class PostgresLeaseStore implements LeaseStore {
     const channel = namespace + createHash('sha256').update(`${schema}.${namespace}`).digest('hex').slice(0, 16);
     this.#place = { dialect, schema, namespace };
     this.#sql = compileStoreSql(dialect.db, storeTables(schema, namespace), channel);
+    this.#fenceSql = compileFenceSql(dialect.db, storeTables(schema, namespace));
     this.#sessionRetentionMs = resolved.sessionRetentionMs;
     this.#lockTimeoutMs = resolved.lockTimeoutMs;
     this.#client = new PostgresClient(resolved);
     this.#listener = new HintListener(this.#client, channel);
-    this.capabilities = Object.freeze({ name: 'postgres', durable: true, crossProcess: true, precisionMs: 1, watch: !pooler });
+    this.capabilities = Object.freeze({ name: 'postgres', durable: true, crossProcess: true, precisionMs: 1, watch: !pooler, fencing: true });
     if (!pooler) this.watch = async (onHint, callOptions) => await this.#watch(onHint, callOptions);
   }
 
@@ -238,6 +275,27 @@ class PostgresLeaseStore implements LeaseStore {
       contendCount: Number(row.contendCount),
       metadata: JSON.parse(row.metadata) as Record<string, string>,
     }));
+  }
+
+  async fenced<T>(lease: FenceLease, work: (transaction: PostgresTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T> {
+    const isLostOn: FencedTransactionParts['isLostOn'] = (sessionId, identity) => this.#opened.isLostOn(sessionId, identity);
+    return await fencedTransaction({ client: this.#client, sql: this.#fenceSql, isLostOn }, lease, work, options);
+  }
+
+  async fence(executor: PostgresFenceExecutor, lease: FenceLease): Promise<void> {
+    const { groupId, term, sessionId } = lease;
+    await fenceUserTransaction(this.#fenceSql, executor, lease, async () => {
+      const [row] = await this.#client.run({ operation: 'fence', options: undefined }, this.#fenceSql.look, { groupId, term, sessionId });
+      return row?.stands === true;
+    });
+  }
+
+  fenceStatement(lease: FenceLease): FenceStatement {
+    return fenceStatement(this.#fenceSql, lease);
+  }
+
+  fencedErrorOf(error: unknown, lease: FenceLease): FencedError | null {
+    return fencedErrorOf(error, lease);
   }
 
   async close(): Promise<void> {

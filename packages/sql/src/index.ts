@@ -1,10 +1,13 @@
 export { partsOf } from './batch.js';
+export { fencedErrorOf, isFenceRefusal } from './fence-refusal.js';
+export { isKysely, notInTransactionError, runInKysely } from './kysely-transaction.js';
 export { MIGRATION_NAMES, planMigrations, readLedger } from './migrations.js';
 export { assertNamespace, DEFAULT_NAMESPACE, MAX_NAMESPACE_LENGTH, NamespacePlugin } from './namespace.js';
 export { notMigratedError } from './not-migrated.js';
 export { compilingKysely, statement } from './statement.js';
 export { TABLE_NAMES } from './tables.js';
 
+export type { KyselyTransaction } from './kysely-transaction.js';
 export type { SchemaDialect } from './migrations.js';
 export type { SqlArguments, SqlParameters, SqlStatement, SqlValue } from './statement.js';
 export type { ContenderTable, LeaseTable, MigrationTable, SessionTable, WbTables } from './tables.js';

@@ -63,6 +63,7 @@ describe('the options', () => {
       crossProcess: false,
       precisionMs: 1,
       watch: false,
+      fencing: true,
     });
     expect(sqliteLeaseStore({ filename: 'app.db' }).capabilities).toEqual({
       name: 'sqlite',
@@ -70,6 +71,7 @@ describe('the options', () => {
       crossProcess: true,
       precisionMs: 1,
       watch: false,
+      fencing: true,
     });
   });
 });

@@ -5,6 +5,7 @@
  * @module
  */
 import { StoreError } from '../errors.js';
+import { fencedError, type FenceLease } from '../fence.js';
 import type {
   ClaimResult,
   HeartbeatRequest,
@@ -51,6 +52,8 @@ const RETENTION_MS = 3_600_000;
 export class MemoryDatabase {
   readonly sessions: Map<string, SessionRow> = new Map();
   readonly leases: Map<string, LeaseRow> = new Map();
+  /** What fenced transactions have written. */
+  readonly values: Map<string, unknown> = new Map();
   readonly #retentionMs: number;
   readonly #watchers = new Set<(hint: LeaseHint) => void>();
 
@@ -193,6 +196,19 @@ export class MemoryDatabase {
         contendCount: new Set([...session.contends, ...session.holds]).size,
         metadata: { ...session.metadata },
       }));
+  }
+
+  /** Fails unless the lease stands: the term is the last one, and its session has not given it up (L6). Whether that session lives is not asked: as long as nobody has taken over, nobody else writes. */
+  assertStanding(lease: FenceLease): void {
+    const row = this.leases.get(lease.groupId);
+    if (row?.term === lease.term && row.holderId === lease.sessionId) return;
+    throw fencedError(lease, 'a later term exists, or it was released');
+  }
+
+  /** The end of a fenced transaction: the check and the writes are one step (T8). */
+  commitFenced(lease: FenceLease, writes: ReadonlyMap<string, unknown>): void {
+    this.assertStanding(lease);
+    for (const [key, value] of writes) this.values.set(key, value);
   }
 
   /** Forgets sessions that have been dead for long (S4, F19). Their leases are free already; the terms stay. */

@@ -1,8 +1,11 @@
 import { systemClock, type Clock } from '../clock.js';
 import { StoreError } from '../errors.js';
+import { resolveHoldMs, type FencedOptions, type FenceLease } from '../fence.js';
 import type { CallOptions, LeaseHint, LeaseStore, LeaseStoreCapabilities } from '../lease-store.js';
 import { assertName } from '../names.js';
+import { runWithinHold } from '../run-within-hold.js';
 import { assertBatch, assertLeases, assertNewSession } from '../session-input.js';
+import { MemoryTransaction } from './memory-transaction.js';
 import { MemoryDatabase, type StoreInstant } from './memory-database.js';
 
 /** Options of {@link memoryLeaseStore}. */
@@ -19,22 +22,29 @@ const CAPABILITIES: LeaseStoreCapabilities = Object.freeze({
   crossProcess: false,
   precisionMs: 1,
   watch: true,
+  fencing: true,
 });
+
+/** A store in memory, with what its fenced transactions are given. */
+export interface MemoryLeaseStore extends LeaseStore {
+  fenced<T>(lease: FenceLease, work: (transaction: MemoryTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T>;
+}
 
 /**
  * A store in the memory of this process: for tests, for development, and for a program that runs alone. The full contract; each call
  * takes effect in one step, in a microtask of its own.
  */
-export function memoryLeaseStore(options: MemoryLeaseStoreOptions = {}): LeaseStore {
+export function memoryLeaseStore(options: MemoryLeaseStoreOptions = {}): MemoryLeaseStore {
   const database = options.database ?? new MemoryDatabase();
   const clock = options.clock ?? systemClock;
   const watches = new Set<() => void>();
+  const closing = new AbortController();
   let isClosed = false;
 
   async function step<T>(callOptions: CallOptions | undefined, check: () => void, run: (nowMs: StoreInstant) => T): Promise<T> {
     check();
     await Promise.resolve();
-    if (isClosed) throw new StoreError('STORE_CLOSED', 'the store is closed', { outcome: 'none' });
+    if (isClosed) throw closedError();
     if (callOptions?.signal?.aborted === true) {
       throw new StoreError('STORE_TIMEOUT', 'the call was aborted before it was sent', { outcome: 'none', isRetryable: true });
     }
@@ -113,13 +123,30 @@ export function memoryLeaseStore(options: MemoryLeaseStoreOptions = {}): LeaseSt
           },
         };
       }),
+    fenced: async (lease, work, options = {}) => {
+      const holdMs = resolveHoldMs(lease, options);
+      await step(options, nothing, () => database.assertStanding(lease));
+      const transaction = new MemoryTransaction(database.values);
+      try {
+        const result = await runWithinHold(() => work(transaction), { clock, holdMs, signals: [closing.signal, options.signal] });
+        database.commitFenced(lease, transaction.end());
+        return result;
+      } finally {
+        transaction.end();
+      }
+    },
     close: () => {
       isClosed = true;
+      closing.abort(closedError());
       for (const stop of watches) stop();
       watches.clear();
       return Promise.resolve();
     },
   };
+}
+
+function closedError(): StoreError {
+  return new StoreError('STORE_CLOSED', 'the store is closed', { outcome: 'none' });
 }
 
 function nothing(): void {

@@ -138,7 +138,7 @@ describe('a faulty store', () => {
 
   it('W1: has no watch, and says so; the store below it is closed with it', async () => {
     const { store, memory } = new Bench();
-    expect(store.capabilities).toEqual({ ...memory.capabilities, watch: false });
+    expect(store.capabilities).toEqual({ ...memory.capabilities, watch: false, fencing: false });
     expect('watch' in store).toBe(false);
     await store.close();
     await expect(memory.members()).rejects.toMatchObject({ code: 'STORE_CLOSED' });

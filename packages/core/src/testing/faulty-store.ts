@@ -45,7 +45,7 @@ const OPERATIONS = [
  * Puts a bad network between a client and a store: requests and replies are lost, late, and delivered twice, as `fate` says. An aborted call rejects
  * at once, and its statement may still arrive (T5).
  *
- * Watches are not passed on: a hint is never needed for correctness (W1).
+ * Watches and fenced transactions are not passed on: a hint is never needed for correctness (W1), and a transaction is more than one statement.
  */
 export function faultyStore(store: LeaseStore, options: FaultyStoreOptions): LeaseStore {
   const { scheduler, fate, onEvent } = options;
@@ -83,7 +83,7 @@ export function faultyStore(store: LeaseStore, options: FaultyStoreOptions): Lea
   const faulty = Object.fromEntries(OPERATIONS.map((operation) => [operation, (...args: readonly unknown[]) => call(operation, args)]));
   return {
     ...(faulty as unknown as Omit<LeaseStore, 'capabilities' | 'close'>),
-    capabilities: { ...store.capabilities, watch: false },
+    capabilities: { ...store.capabilities, watch: false, fencing: false },
     close: () => store.close(),
   };
 }

@@ -1,0 +1,139 @@
+import { fencedError, resolveHoldMs, StoreError, systemClock, type FencedOptions, type FenceLease } from '@wb/core';
+import { isFenceRefusal } from '@wb/sql';
+import type { CallScope } from './call-scope.js';
+import type { Call, PostgresClient } from './postgres-client.js';
+import type { PostgresConnection } from './postgres-connection.js';
+import { isSerializationFailure, readOnlyError, toStoreError } from './postgres-errors.js';
+import type { PostgresTransaction } from './postgres-executor.js';
+import type { FenceSql, LeaseArguments } from './postgres-fence-sql.js';
+import type { ServerIdentity } from './server-identity.js';
+import { inlined } from './sql-literal.js';
+
+/** How long the server may take to begin, to commit and to roll back, in ms. */
+const STEP_LIMIT_MS = 6_000;
+
+/** What {@link fencedTransaction} needs. */
+export interface FencedTransactionParts {
+  readonly client: PostgresClient;
+  readonly sql: FenceSql;
+  /** Whether the session was lost with the server's history (T6). */
+  readonly isLostOn: (sessionId: string, identity: ServerIdentity) => boolean;
+}
+
+type Ending<T> =
+  | { readonly kind: 'committed'; readonly value: T }
+  | { readonly kind: 'threw'; readonly error: unknown }
+  | { readonly kind: 'refused'; readonly cause?: unknown }
+  /** The row of the lease, or something else, has changed since the snapshot of the transaction: to be looked at. */
+  | { readonly kind: 'overtaken'; readonly fault: StoreError };
+
+/**
+ * A transaction that commits only if its lease stands (L6, T8), in as many round trips as any other.
+ *
+ * One message begins it, sets its limits and looks at the lease without a lock, for a fast refusal. The last message locks the lease, looks again, and commits: the server runs it to its end by
+ * itself, so that a process that is frozen at any point holds up no takeover. What it has locked of the user's rows, the server takes away from it when its time is over.
+ */
+export async function fencedTransaction<T>(
+  parts: FencedTransactionParts,
+  lease: FenceLease,
+  work: (transaction: PostgresTransaction) => T | PromiseLike<T>,
+  options: FencedOptions = {},
+): Promise<T> {
+  const holdMs = resolveHoldMs(lease, options);
+  const { client, sql } = parts;
+  const args: LeaseArguments = { groupId: lease.groupId, term: lease.term, sessionId: lease.sessionId };
+  const call: Call = { operation: 'fenced', options };
+  const ending = await client.lend(call, async (connection, scope) => await transact(parts, { args, holdMs, work, connection, scope }));
+  switch (ending.kind) {
+    case 'committed':
+      return ending.value;
+    case 'threw':
+      throw ending.error;
+    case 'refused':
+      throw fencedError(lease, 'a later term exists, or it was released', ending.cause);
+    case 'overtaken': {
+      const [row] = await client.run({ operation: 'fenced', options: undefined }, sql.look, args);
+      throw row?.stands === true ? ending.fault : fencedError(lease, 'a later term exists, or it was released', ending.fault);
+    }
+  }
+}
+
+interface Transaction<T> {
+  readonly args: LeaseArguments;
+  readonly holdMs: number;
+  readonly work: (transaction: PostgresTransaction) => T | PromiseLike<T>;
+  readonly connection: PostgresConnection;
+  readonly scope: CallScope;
+}
+
+/** Gives the connection back if the transaction on it has ended for certain. Rejects with what is ours or the server's, never with what is the work's. */
+async function transact<T>({ sql, isLostOn }: FencedTransactionParts, transaction: Transaction<T>): Promise<Ending<T>> {
+  const { args, holdMs, work, connection, scope } = transaction;
+  const { operation } = scope;
+  const startedAtMs = systemClock.now().monotonicMs;
+  const lateFault = (): StoreError =>
+    new StoreError('STORE_TIMEOUT', `\`${operation}\` failed: the transaction lasted longer than ${holdMs} ms, and was rolled back`, {
+      isRetryable: true,
+      outcome: 'none',
+    });
+
+  const begin = `begin isolation level read committed; ${inlined(sql.begin, { ...args, holdMs: String(holdMs) })}`;
+  const [begun] = await scope.wait(connection.query(begin), { limitMs: STEP_LIMIT_MS, for: 'the transaction began' });
+  if (begun?.['readOnly'] !== 'off') throw readOnlyError(operation, connection.server);
+  if (begun['stands'] !== true || isLostOn(args.sessionId, connection.identity)) {
+    await rollBack(connection, scope);
+    return { kind: 'refused' };
+  }
+
+  const leftMs = holdMs - (systemClock.now().monotonicMs - startedAtMs);
+  const settled = Promise.resolve()
+    .then(async () => await work(connection.client as PostgresTransaction))
+    .then(
+      (value): Ending<T> => ({ kind: 'committed', value }),
+      (error: unknown): Ending<T> => ({ kind: 'threw', error }),
+    );
+  const result = await scope.wait(settled, { limitMs: Math.max(1, leftMs), for: 'its work was done' });
+  if (result.kind === 'threw') {
+    await rollBack(connection, scope);
+    return result;
+  }
+  // It may have kept the event loop busy.
+  if (systemClock.now().monotonicMs - startedAtMs >= holdMs) throw lateFault();
+
+  scope.markSent();
+  try {
+    const rows = await scope.wait(connection.queries(`${inlined(sql.last, args)}; commit`), {
+      limitMs: STEP_LIMIT_MS,
+      for: 'the transaction was committed',
+    });
+    if (rows[0]?.[0]?.['isAlone'] === true) throw endedError(operation);
+    connection.release();
+    return result;
+  } catch (error) {
+    const fault = toStoreError(operation, error, 'sent');
+    // Ours, or a broken connection: not an answer.
+    if (fault === error || fault.outcome === 'unknown') throw fault;
+    await rollBack(connection, scope);
+    if (isFenceRefusal(error)) return { kind: 'refused', cause: error };
+    if (isSerializationFailure(error)) return { kind: 'overtaken', fault };
+    throw fault;
+  }
+}
+
+/** A connection that cannot even do that is ended: the server rolls back by itself. */
+async function rollBack(connection: PostgresConnection, scope: CallScope): Promise<void> {
+  try {
+    await scope.wait(connection.query('rollback'), { limitMs: STEP_LIMIT_MS, for: 'the transaction was rolled back' });
+    connection.release();
+  } catch {
+    connection.destroy();
+  }
+}
+
+function endedError(operation: string): StoreError {
+  return new StoreError(
+    'STORE_FAULT',
+    `\`${operation}\` failed: its work has ended the transaction itself: what it wrote is not fenced; leave commit and rollback to \`fenced\``,
+    { outcome: 'unknown' },
+  );
+}
