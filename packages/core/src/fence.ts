@@ -14,7 +14,7 @@ export interface FenceLease {
 export interface FencedOptions {
   /**
    * How long the transaction may last, in ms: then it is rolled back, by the server if this process cannot. Never longer than `lease.remainingMs()`, if the lease has it.
-   * Default: 2,000. Range: a whole number, 1 to 3,600,000.
+   * Default: 2,000; 500 with SQLite. Range: a whole number, 1 to 3,600,000.
    */
   readonly maxHoldMs?: number;
   /** Aborts the transaction: it is rolled back, unless its commit was sent already. Default: none. */
@@ -30,7 +30,7 @@ export interface FenceStatement {
 }
 
 /** How long a fenced transaction may last by default, in ms. */
-export const DEFAULT_HOLD_MS = 2_000;
+const DEFAULT_HOLD_MS = 2_000;
 
 const MAX_HOLD_MS = 3_600_000;
 
@@ -51,11 +51,12 @@ export function assertFenceLease(lease: FenceLease): void {
 
 /**
  * Checks the lease and the options of a fenced transaction, and tells how long it may last, in whole ms.
+ * @param defaultMs The store's default.
  * @throws {@link WbOptionError} `INVALID_NAME`, `INVALID_OPTION`; {@link FencedError} `FENCED` if the lease is known here to be over.
  */
-export function resolveHoldMs(lease: FenceLease, options: FencedOptions = {}): number {
+export function resolveHoldMs(lease: FenceLease, options: FencedOptions = {}, defaultMs: number = DEFAULT_HOLD_MS): number {
   assertFenceLease(lease);
-  const { maxHoldMs = DEFAULT_HOLD_MS } = options;
+  const { maxHoldMs = defaultMs } = options;
   if (!Number.isInteger(maxHoldMs) || maxHoldMs < 1 || maxHoldMs > MAX_HOLD_MS) {
     throw new WbOptionError(
       'INVALID_OPTION',

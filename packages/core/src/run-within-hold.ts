@@ -18,7 +18,7 @@ export interface HoldLimits {
  */
 export async function runWithinHold<T>(work: () => T | PromiseLike<T>, { clock, holdMs, signals }: HoldLimits): Promise<T> {
   const startedAtMs = clock.now().monotonicMs;
-  const tooLate = (): StoreError => timeout(`it lasted longer than ${holdMs} ms`, undefined);
+  const tooLate = (): StoreError => timeout(`it lasted longer than ${Math.ceil(holdMs)} ms`, undefined);
   const cleanUps: (() => void)[] = [];
   const over = new Promise<never>((_resolve, reject) => {
     const timer = clock.schedule(holdMs, () => reject(tooLate()));

@@ -3,6 +3,7 @@ import { CallEnd } from './call-end.js';
 import type { BorrowedConnection, ConnectionSource } from './connection-source.js';
 import { serverNumber, toStoreError } from './mysql-errors.js';
 import type { MysqlEnvironment } from './mysql-options.js';
+import type { DriverConnection } from './mysql-driver.js';
 import { decodeRows, type Step } from './mysql-statement.js';
 
 /** How long a call waits for a busy database at most, in ms; its signal usually ends it sooner. */
@@ -15,6 +16,10 @@ const STATUS_IN_TRANSACTION = 1;
 const STATUS_AUTOCOMMIT = 2;
 /** How long rolling back may take, in ms, before the connection is ended instead. */
 const ROLLBACK_LIMIT_MS = 1_000;
+
+/** Ends a transaction, whatever `completion_type` says. */
+export const ROLL_BACK = 'rollback and no chain no release';
+export const COMMIT = 'commit and no chain no release';
 
 /** How a call is made. */
 export interface Call {
@@ -39,26 +44,40 @@ export type TransactionKind = 'write' | 'read' | 'bare';
  */
 const AROUND: Readonly<Record<TransactionKind, { readonly before: readonly string[]; readonly after: readonly string[] }>> = Object.freeze({
   write: {
-    before: ['rollback and no chain no release', 'set transaction isolation level read committed', 'start transaction'],
-    after: ['commit and no chain no release'],
+    before: [ROLL_BACK, 'set transaction isolation level read committed', 'start transaction'],
+    after: [COMMIT],
   },
   read: {
-    before: ['rollback and no chain no release', 'set transaction isolation level repeatable read', 'start transaction read only'],
-    after: ['commit and no chain no release'],
+    before: [ROLL_BACK, 'set transaction isolation level repeatable read', 'start transaction read only'],
+    after: [COMMIT],
   },
   /** DDL ends a transaction by itself; what stands beside it does not, with `autocommit=0`. */
-  bare: { before: [], after: ['commit and no chain no release'] },
+  bare: { before: [], after: [COMMIT] },
 });
+
+/** A connection for several statements, in the hands of who borrowed it. */
+export interface Loan {
+  readonly connection: DriverConnection;
+  /** When the call must be over. */
+  readonly end: CallEnd;
+  /** Runs statements, in one packet where the connection allows it, and returns what the driver returned for each. Rejects with what the driver throws; when the call is over, with a `StoreError` of unknown outcome. */
+  readonly send: (statements: readonly string[]) => Promise<readonly unknown[]>;
+  /** Runs what makes it as good as before, and gives it back; ends it if it cannot. Never rejects. */
+  readonly giveBack: (after: readonly string[]) => Promise<void>;
+}
 
 /** Makes calls to the database: borrows a connection for each, heeds the signal and `close()` at every moment, and repeats what the database was too busy for. */
 export class MysqlClient {
   readonly #source: ConnectionSource;
+  /** For transactions that last: no heartbeat has to wait for their connections. */
+  readonly #lending: ConnectionSource;
   readonly #environment: MysqlEnvironment;
   readonly #calls = new Set<CallEnd>();
   #isClosed = false;
 
-  constructor(source: ConnectionSource, environment: MysqlEnvironment) {
+  constructor(source: ConnectionSource, lending: ConnectionSource, environment: MysqlEnvironment) {
     this.#source = source;
+    this.#lending = lending;
     this.#environment = environment;
   }
 
@@ -109,7 +128,7 @@ export class MysqlClient {
         const status = written.serverStatus ?? STATUS_IN_TRANSACTION;
         const isCommitted = (status & STATUS_AUTOCOMMIT) !== 0 && (status & STATUS_IN_TRANSACTION) === 0;
         const count = isCommitted ? (written.affectedRows ?? 0) : 0;
-        if (!isCommitted) await this.#query(borrowed, end, 'rollback and no chain no release');
+        if (!isCommitted) await this.#query(borrowed, end, ROLL_BACK);
         const rows = count > 0 ? decodeRows(look.columns!, await this.#query(borrowed, end, look.sql)) : [];
         borrowed.giveBack();
         return count > 0 ? ([count, rows] as const) : null;
@@ -145,11 +164,38 @@ export class MysqlClient {
     end.assertGoingOn();
   }
 
+  /** Runs `body` with a connection for several statements. One that `body` does not give back is ended. */
+  async lend<T>(call: Call, body: (loan: Loan) => Promise<T>): Promise<T> {
+    const end = new CallEnd(call.operation, call.options?.signal, this.#calls);
+    if (this.#isClosed) end.close();
+    try {
+      end.assertGoingOn();
+      const borrowed = await this.#borrow(call, end, this.#lending);
+      let isGivenBack = false;
+      try {
+        return await body({
+          connection: borrowed.connection,
+          end,
+          send: (statements) => this.#send(borrowed, end, statements),
+          giveBack: (after) => {
+            isGivenBack = true;
+            return this.#tidy(borrowed, after);
+          },
+        });
+      } finally {
+        if (!isGivenBack) borrowed.destroy();
+      }
+    } finally {
+      end.dispose();
+    }
+  }
+
   /** Ends every call, and the connections if they are ours. Idempotent. */
   close(): void {
     this.#isClosed = true;
     for (const end of this.#calls) end.close();
     this.#source.close();
+    this.#lending.close();
   }
 
   async #transact(call: Call, end: CallEnd, kind: TransactionKind, steps: readonly Step<unknown>[]): Promise<readonly unknown[]> {
@@ -170,9 +216,9 @@ export class MysqlClient {
     });
   }
 
-  async #borrow(call: Call, end: CallEnd): Promise<BorrowedConnection> {
+  async #borrow(call: Call, end: CallEnd, source: ConnectionSource = this.#source): Promise<BorrowedConnection> {
     try {
-      return await this.#source.borrow(end, call.isUrgent === true);
+      return await source.borrow(end, call.isUrgent === true);
     } catch (error) {
       throw toStoreError(call.operation, error, 'connecting');
     }
@@ -206,11 +252,16 @@ export class MysqlClient {
       borrowed.destroy();
       return;
     }
+    await this.#tidy(borrowed, [ROLL_BACK]);
+  }
+
+  /** Runs statements after which the connection is as it was, within a limit of their own, and gives it back; ends it if it cannot. */
+  async #tidy(borrowed: BorrowedConnection, statements: readonly string[]): Promise<void> {
     const end = new CallEnd('rollback', undefined, this.#calls);
     if (this.#isClosed) end.close();
     const timer = this.#environment.clock.schedule(ROLLBACK_LIMIT_MS, () => end.close());
     try {
-      await this.#query(borrowed, end, 'rollback and no chain no release');
+      await this.#send(borrowed, end, statements);
       borrowed.giveBack();
     } catch {
       borrowed.destroy();

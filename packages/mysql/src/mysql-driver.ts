@@ -15,6 +15,8 @@ export interface DriverQuery {
 export interface DriverConnection {
   query(query: DriverQuery, callback: (error: unknown, results: unknown) => void): unknown;
   destroy(): void;
+  /** The same connection with promises. */
+  promise?(): unknown;
   on(event: 'error', listener: (error: unknown) => void): unknown;
   readonly config?: { readonly multipleStatements?: unknown };
   readonly stream?: { destroy?(): unknown };

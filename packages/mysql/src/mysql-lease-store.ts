@@ -5,6 +5,10 @@ import {
   assertNewSession,
   StoreError,
   type CallOptions,
+  type FencedError,
+  type FencedOptions,
+  type FenceLease,
+  type FenceStatement,
   type ClaimResult,
   type HeartbeatRequest,
   type HeartbeatResult,
@@ -17,11 +21,16 @@ import {
   type NewSession,
   type ReleaseResult,
 } from '@wb/core';
+import { fencedErrorOf } from '@wb/sql';
 import { boundedParts, sortedTexts } from './batch-part.js';
 import { claimPart, holderOf, inPlaces } from './claim-part.js';
+import type { ConnectionSource } from './connection-source.js';
+import { fencedTransaction } from './fenced-transaction.js';
 import { compileLeaseSql, type LeaseSql } from './mysql-claim-sql.js';
 import { MysqlClient, type Call } from './mysql-client.js';
 import { serverNumber } from './mysql-errors.js';
+import type { MysqlFenceExecutor, MysqlTransaction } from './mysql-executor.js';
+import { compileFenceSql, type FenceSql } from './mysql-fence-sql.js';
 import { migrateMysql } from './mysql-migration.js';
 import { resolveOptions, systemEnvironment, type MysqlEnvironment, type MysqlLeaseStoreOptions } from './mysql-options.js';
 import { compileSessionSql, type SessionSql } from './mysql-session-sql.js';
@@ -31,6 +40,7 @@ import { compilePlainHeartbeatSql, plainHeartbeat, type PlainHeartbeatSql } from
 import { pruneSessions, PRUNED_SESSIONS } from './prune-sessions.js';
 import { releasePart } from './release-part.js';
 import { UserConnections } from './user-connections.js';
+import { fenceStatement, fenceUserTransaction } from './user-fence.js';
 
 /** All statements of the store. */
 export type StoreSql = SessionSql & LeaseSql & PlainHeartbeatSql;
@@ -55,14 +65,42 @@ const CLEARED_ROWS = 1_000;
  *
  * @throws `WbOptionError` `INVALID_OPTION`. Nothing is connected to before the first call.
  */
-export function mysqlLeaseStore(options: MysqlLeaseStoreOptions): LeaseStore {
-  return new MysqlLeaseStore(options, systemEnvironment);
+export function mysqlLeaseStore(options: MysqlLeaseStoreOptions): MysqlLeaseStore {
+  return new MysqlStore(options, systemEnvironment);
 }
 
-class MysqlLeaseStore implements LeaseStore {
+/** A store in a MySQL or MariaDB database, with its fences. */
+export interface MysqlLeaseStore extends LeaseStore {
+  /**
+   * Runs `work` in a transaction that commits only if the lease stands at that moment (L6, T8): see {@link LeaseStore.fenced}. At the isolation level that connections have by default. If this process stops, the server
+   * ends the connection, and so the transaction, after `maxHoldMs` without a statement, rounded up to whole seconds. The connection is none of those that heartbeats use, unless the store was given your pool.
+   *
+   * @throws `FencedError` `FENCED`; `WbOptionError`; `StoreError`; what `work` throws.
+   */
+  fenced<T>(lease: FenceLease, work: (transaction: MysqlTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T>;
+  /**
+   * Fences a transaction of yours: it can commit only if the lease stands now, and from here to its end nobody takes the group over (L6). One statement; the later it comes in the transaction, the shorter the hold.
+   * If this process stops, that lasts until the server ends the connection: set its `wait_timeout`.
+   *
+   * @throws `FencedError` `FENCED` if the lease does not stand: roll back. `WbOptionError` `INVALID_OPTION` outside of a transaction; what the driver throws.
+   */
+  fence(executor: MysqlFenceExecutor, lease: FenceLease): Promise<void>;
+  /**
+   * The statement of {@link MysqlLeaseStore.fence}, for every other library: run it inside the transaction, before its end, and let its failure roll back. It fails if the lease does not stand: no result
+   * needs to be looked at. Outside of a transaction it guards nothing. What the library throws then is told from other errors by {@link MysqlLeaseStore.fencedErrorOf}.
+   *
+   * @throws `WbOptionError`
+   */
+  fenceStatement(lease: FenceLease): FenceStatement;
+  /** The `FencedError` that an error of a library stands for, when it, or what it wraps, is the refusal of a {@link MysqlLeaseStore.fenceStatement}; `null` if it is anything else. */
+  fencedErrorOf(error: unknown, lease: FenceLease): FencedError | null;
+}
+
+class MysqlStore implements MysqlLeaseStore {
   readonly capabilities: LeaseStoreCapabilities = CAPABILITIES;
   readonly #client: MysqlClient;
   readonly #sql: StoreSql;
+  readonly #fenceSql: FenceSql;
   readonly #namespace: string;
   readonly #sessionRetentionMs: number;
   readonly #hasUserPool: boolean;
@@ -74,9 +112,10 @@ class MysqlLeaseStore implements LeaseStore {
     this.#hasUserPool = source.kind === 'user';
     const compiler = statementCompiler(namespace);
     this.#sql = Object.freeze({ ...compileSessionSql(compiler), ...compileLeaseSql(compiler), ...compilePlainHeartbeatSql(compiler) });
-    const connections =
+    this.#fenceSql = compileFenceSql(compiler);
+    const connections = (): ConnectionSource =>
       source.kind === 'own' ? new OwnConnections(source.driverOptions, source.connectionLimit) : new UserConnections(source.pool);
-    this.#client = new MysqlClient(connections, environment);
+    this.#client = new MysqlClient(connections(), connections(), environment);
   }
 
   async migrate(options?: CallOptions): Promise<void> {
@@ -216,6 +255,27 @@ class MysqlLeaseStore implements LeaseStore {
   async members(options?: CallOptions): Promise<readonly MemberView[]> {
     const [rows] = await this.#client.run({ operation: 'members', options }, 'read', [this.#sql.members({})]);
     return rows.map((row): MemberView => ({ ...row, metadata: JSON.parse(row.metadata) as Record<string, string> }));
+  }
+
+  async fenced<T>(lease: FenceLease, work: (transaction: MysqlTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T> {
+    return await fencedTransaction(this.#client, this.#fenceSql, lease, work, options);
+  }
+
+  async fence(executor: MysqlFenceExecutor, lease: FenceLease): Promise<void> {
+    const { groupId, term, sessionId } = lease;
+    await fenceUserTransaction(this.#fenceSql, executor, lease, async () => {
+      const call: Call = { operation: 'fence', options: undefined };
+      const [rows] = await this.#client.run(call, 'read', [this.#fenceSql.look({ groupId, term, sessionId })]);
+      return rows[0]?.stands === 1;
+    });
+  }
+
+  fenceStatement(lease: FenceLease): FenceStatement {
+    return fenceStatement(this.#fenceSql, lease);
+  }
+
+  fencedErrorOf(error: unknown, lease: FenceLease): FencedError | null {
+    return fencedErrorOf(error, lease);
   }
 
   close(): Promise<void> {

@@ -15,8 +15,17 @@ export interface Step<Row = never> {
 /** A statement that was prepared once; give it values. */
 export type StepFactory<Args extends SqlArguments, Row = never> = (args: Args) => Step<Row>;
 
+/** A statement with placeholders, to be sent by somebody else. */
+export interface StatementText {
+  readonly sql: string;
+  /** The arguments, in the order of the placeholders. */
+  readonly names: readonly string[];
+}
+
 /** Prepares statements for the tables of one namespace. */
 export interface StatementCompiler {
+  /** A statement with `?` for each value. */
+  readonly text: (text: string) => StatementText;
   /** A statement that returns no rows. `{session}` stands for the table, `:name` for the value of an argument. */
   readonly write: <Args extends SqlArguments>(text: string) => StepFactory<Args>;
   /** As `write`, with `(:names)` standing for a list of texts. */
@@ -32,16 +41,23 @@ export interface StatementCompiler {
  */
 export function statementCompiler(namespace: string): StatementCompiler {
   const tables = new Map<string, string>(TABLE_NAMES.map((name) => [name, `\`${namespace}${name}\``]));
-  const compile = (text: string): ((args: SqlArguments) => string) => {
+  const split = (text: string): string[] => {
     const source = text
       .replaceAll(/\s+/g, ' ')
       .trim()
       .replaceAll(/\{(\w+)\}/g, (_all, name: string) => tables.get(name)!);
     // Texts and names take turns. A time of day in a literal is followed by a digit, a name begins with a letter.
-    const pieces = source.split(/:([a-z]\w*)/i);
+    return source.split(/:([a-z]\w*)/i);
+  };
+  const compile = (text: string): ((args: SqlArguments) => string) => {
+    const pieces = split(text);
     return (args) => pieces.map((piece, at) => (at % 2 === 0 ? piece : literal(args[piece]!))).join('');
   };
   return {
+    text: (text) => {
+      const pieces = split(text);
+      return { sql: pieces.filter((_piece, at) => at % 2 === 0).join('?'), names: pieces.filter((_piece, at) => at % 2 === 1) };
+    },
     write: (text) => {
       const toSql = compile(text);
       return (args) => ({ sql: toSql(args), columns: null });

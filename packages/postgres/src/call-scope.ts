@@ -65,7 +65,7 @@ export class CallScope {
       const onEnd = (): void => finish(() => reject(this.#fault!));
       const timer = systemClock.schedule(options.limitMs, () => {
         const fault = this.#timeout(
-          `\`${this.operation}\` failed: it took longer than ${options.limitMs} ms until ${options.for}`,
+          `\`${this.operation}\` failed: it took longer than ${Math.ceil(options.limitMs)} ms until ${options.for}`,
           undefined,
         );
         finish(() => reject(fault));

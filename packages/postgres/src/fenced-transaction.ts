@@ -94,7 +94,7 @@ async function transact<T>({ sql, isLostOn }: FencedTransactionParts, transactio
     );
   const result = await scope.wait(settled, { limitMs: Math.max(1, leftMs), for: 'its work was done' });
   if (result.kind === 'threw') {
-    await rollBack(connection, scope);
+    await rollBack(connection, scope, (used) => used.destroy());
     return result;
   }
   // It may have kept the event loop busy.
@@ -120,11 +120,18 @@ async function transact<T>({ sql, isLostOn }: FencedTransactionParts, transactio
   }
 }
 
-/** A connection that cannot even do that is ended: the server rolls back by itself. */
-async function rollBack(connection: PostgresConnection, scope: CallScope): Promise<void> {
+/**
+ * Rolls back, and gives the connection back unless told otherwise: parts of work that threw may still be going on, and what they write now would be in no transaction. A connection
+ * that cannot even roll back is ended: the server then does it by itself.
+ */
+async function rollBack(
+  connection: PostgresConnection,
+  scope: CallScope,
+  then: (connection: PostgresConnection) => void = (used) => used.release(),
+): Promise<void> {
   try {
     await scope.wait(connection.query('rollback'), { limitMs: STEP_LIMIT_MS, for: 'the transaction was rolled back' });
-    connection.release();
+    then(connection);
   } catch {
     connection.destroy();
   }

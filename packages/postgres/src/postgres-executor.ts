@@ -23,7 +23,12 @@ export interface PostgresExecutor {
  */
 export interface PostgresTransaction extends PostgresExecutor {
   query(text: string, values?: unknown[]): Promise<PostgresRows>;
-  query(config: { readonly text: string; readonly values?: unknown[]; readonly name?: string; readonly rowMode?: string }): Promise<PostgresRows>;
+  query(config: {
+    readonly text: string;
+    readonly values?: unknown[];
+    readonly name?: string;
+    readonly rowMode?: string;
+  }): Promise<PostgresRows>;
 }
 
 /** A transaction of the user's: a client of `pg` inside of one, or a `Transaction` of kysely. */

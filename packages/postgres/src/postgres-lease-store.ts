@@ -110,7 +110,14 @@ class PostgresStore implements PostgresLeaseStore {
     this.#lockTimeoutMs = resolved.lockTimeoutMs;
     this.#client = new PostgresClient(resolved);
     this.#listener = new HintListener(this.#client, channel);
-    this.capabilities = Object.freeze({ name: 'postgres', durable: true, crossProcess: true, precisionMs: 1, watch: !pooler, fencing: true });
+    this.capabilities = Object.freeze({
+      name: 'postgres',
+      durable: true,
+      crossProcess: true,
+      precisionMs: 1,
+      watch: !pooler,
+      fencing: true,
+    });
     if (!pooler) this.watch = async (onHint, callOptions) => await this.#watch(onHint, callOptions);
   }
 

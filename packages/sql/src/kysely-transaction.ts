@@ -17,7 +17,7 @@ export function isKysely(executor: object): executor is KyselyTransaction {
  * @throws `WbOptionError` `INVALID_OPTION` if it is none; whatever the driver throws.
  */
 export async function runInKysely(transaction: KyselyTransaction, { sql, parameters }: FenceStatement): Promise<void> {
-  if (transaction.isTransaction !== true) throw notInTransactionError();
+  if (!transaction.isTransaction) throw notInTransactionError();
   await transaction.executeQuery(CompiledQuery.raw(sql, [...parameters]) as never);
 }
 

@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../test-support/temporary-folder.js';
 import { sqliteLeaseStore } from './index.js';
-import { SqliteLeaseStore } from './sqlite-lease-store.js';
+import { SqliteStore } from './sqlite-lease-store.js';
 import { systemEnvironment } from './sqlite-options.js';
 
 const SESSION = { sessionId: 's', memberId: 'm', ttlMs: 60_000 };
@@ -28,7 +28,7 @@ describe('waiting for the write lock', () => {
     };
     const filename = folder.path('app.db');
     const environment = { ...systemEnvironment, clock, random: () => 0, fileSystemType: () => Promise.resolve(0xef53) };
-    const store = new SqliteLeaseStore({ filename }, environment);
+    const store = new SqliteStore({ filename }, environment);
     await store.migrate();
     const other = new Database(filename);
     other.exec('begin immediate');

@@ -1,4 +1,6 @@
 export { sqliteLeaseStore } from './sqlite-lease-store.js';
 
+export type { SqliteLeaseStore } from './sqlite-lease-store.js';
 export type { SqliteCommonOptions, SqliteFileOptions, SqliteHandleOptions, SqliteLeaseStoreOptions } from './sqlite-options.js';
-export type { UserDatabase, UserStatement } from './user-database.js';
+export type { SqliteFenceHandle } from './user-fence.js';
+export type { SqliteTransaction, UserDatabase, UserStatement } from './user-database.js';

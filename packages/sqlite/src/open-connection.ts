@@ -68,7 +68,7 @@ export function openConnection(source: ResolvedOptions['source'], file: Database
       handle = source.database;
     } else {
       // Without a timeout: the driver would wait for locks with the event loop blocked.
-      const own = new Database(file?.path ?? ':memory:', { timeout: 0 });
+      const own = new (source.Driver ?? Database)(file?.path ?? ':memory:', { timeout: 0 });
       close = () => own.close();
       own.pragma('synchronous = NORMAL');
       handle = own;

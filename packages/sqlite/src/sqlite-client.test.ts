@@ -4,7 +4,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../test-support/temporary-folder.js';
 import { sqliteLeaseStore } from './index.js';
-import { SqliteLeaseStore } from './sqlite-lease-store.js';
+import { SqliteStore } from './sqlite-lease-store.js';
 import { systemEnvironment } from './sqlite-options.js';
 
 const SESSION = { sessionId: 's', memberId: 'm', ttlMs: 60_000 };
@@ -111,7 +111,7 @@ describe('the place of the database', () => {
     [0x01021997, '9P'],
     [0xff534d42 | 0, 'CIFS'],
   ])('a network file system (%d) is refused by its name', async (type, name) => {
-    const store = new SqliteLeaseStore(
+    const store = new SqliteStore(
       { filename: folder.path('app.db') },
       { ...systemEnvironment, fileSystemType: () => Promise.resolve(type) },
     );
@@ -122,7 +122,7 @@ describe('the place of the database', () => {
 
   it('T5: one that cannot even be looked at does not hang the call', async () => {
     const abort = new AbortController();
-    const store = new SqliteLeaseStore(
+    const store = new SqliteStore(
       { filename: folder.path('app.db') },
       { ...systemEnvironment, fileSystemType: () => new Promise(() => undefined) },
     );

@@ -96,7 +96,7 @@ export class SqliteClient {
         return attempt(this.#open.connection);
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
-        if (error.code === 'STORE_UNAVAILABLE' || error.code === 'STORE_FAULT') this.#disconnect();
+        if (error.code === 'STORE_UNAVAILABLE' || error.code === 'STORE_FAULT') this.disconnect();
         if (error.code !== 'STORE_BUSY') throw error;
         if (clock.now().monotonicMs - startedAtMs >= BUSY_LIMIT_MS) throw error;
       }
@@ -108,8 +108,16 @@ export class SqliteClient {
   /** Closes the connection if it is ours, and wakes those who wait. Idempotent. */
   close(): void {
     this.#isClosed = true;
-    this.#disconnect();
+    this.disconnect();
     for (const wake of this.#waiters) wake();
+  }
+
+  /** Closes the connection if it is ours; the next call opens another. */
+  disconnect(): void {
+    this.#open?.connection.close();
+    this.#open = null;
+    this.#isLocal = false;
+    this.#fileCheckedAtMs = Number.NEGATIVE_INFINITY;
   }
 
   async #assertLocal(path: string, operation: string, signal: AbortSignal | undefined): Promise<void> {
@@ -122,13 +130,6 @@ export class SqliteClient {
     }
     this.#assertGoingOn(operation, signal);
     this.#isLocal = true;
-  }
-
-  #disconnect(): void {
-    this.#open?.connection.close();
-    this.#open = null;
-    this.#isLocal = false;
-    this.#fileCheckedAtMs = Number.NEGATIVE_INFINITY;
   }
 
   #checkFile(operation: string, { assertFileInPlace }: OpenConnection): void {

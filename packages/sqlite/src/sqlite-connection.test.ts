@@ -10,7 +10,7 @@ import { compileStoreSql } from './sqlite-statements.js';
 import type { UserDatabase } from './user-database.js';
 
 const SESSION = { sessionId: 's', memberId: 'm', ttlMs: 60_000 };
-const storeSql = compileStoreSql(sqliteSchema('wb_').db);
+const storeSql = compileStoreSql(sqliteSchema('wb_').db, 'wb_');
 
 /** A handle on which some statements and pragmas fail. */
 function failing(handle: Database.Database, fails: (source: string) => unknown): UserDatabase {

@@ -1,4 +1,5 @@
 import { StoreError } from '@wb/core';
+import type { OpenTransaction } from './open-transaction.js';
 import { toStoreError, type CallStage } from './sqlite-errors.js';
 import { prepareStoreSql, type StoreSql, type StoreStatements } from './sqlite-statements.js';
 import type { UserDatabase, UserStatement } from './user-database.js';
@@ -54,16 +55,57 @@ export class SqliteConnection {
     return this.withHandle(operation, durability, (handle) => this.#inTransaction(operation, durability, () => body(handle)));
   }
 
+  /** Opens a transaction, under the write lock, that lasts until it is ended. Fails at once when someone else writes (`STORE_BUSY`). */
+  open(operation: string): OpenTransaction {
+    const handle = this.#handle;
+    this.#assertIdle(operation);
+    const undo: string[] = [];
+    let isOver = false;
+    const end = (): void => {
+      isOver = true;
+      this.#undoPragmas(undo);
+    };
+    try {
+      this.#setPragmas('durable', undo);
+      this.#statements ??= prepareStoreSql(handle, this.#storeSql);
+      const statements = this.#statements;
+      this.#immediate.run();
+      return {
+        handle,
+        statements,
+        nowMs: statements.storeNow.get({})!.nowMs,
+        isOpen: () => !isOver && handle.open && handle.inTransaction,
+        commit: () => {
+          try {
+            this.#commit.run();
+          } catch (error) {
+            throw toStoreError(operation, error, 'commit');
+          }
+          end();
+        },
+        rollBack: () => {
+          if (isOver || !handle.open) return;
+          try {
+            if (handle.inTransaction) this.#rollback.run();
+            end();
+          } catch {
+            // The lock goes with the connection; a handle of the user's is his to close.
+            isOver = true;
+            this.close();
+          }
+        },
+      };
+    } catch (error) {
+      if (handle.open && handle.inTransaction) this.#rollback.run();
+      end();
+      throw toStoreError(operation, error, 'before-commit');
+    }
+  }
+
   /** Runs `body` outside of any transaction, without ever waiting for a lock, and with the pragmas that `durability` needs. */
   withHandle<T>(operation: string, durability: Durability, body: (handle: UserDatabase) => T): T {
     const handle = this.#handle;
-    if (handle.open && handle.inTransaction) {
-      // Inside it we would neither see the others' commits nor decide about our own.
-      throw new StoreError('STORE_BUSY', `\`${operation}\` has to wait: the database handle is inside a transaction of its owner`, {
-        outcome: 'none',
-        isRetryable: true,
-      });
-    }
+    this.#assertIdle(operation);
     const undo: string[] = [];
     try {
       this.#setPragmas(durability, undo);
@@ -78,6 +120,15 @@ export class SqliteConnection {
   /** Closes the handle if it is ours. Idempotent. */
   close(): void {
     if (this.#handle.open) this.#closeHandle?.();
+  }
+
+  #assertIdle(operation: string): void {
+    if (!this.#handle.open || !this.#handle.inTransaction) return;
+    // Inside it we would neither see the others' commits nor decide about our own.
+    throw new StoreError('STORE_BUSY', `\`${operation}\` has to wait: the database handle is inside a transaction of its owner`, {
+      outcome: 'none',
+      isRetryable: true,
+    });
   }
 
   #inTransaction<T>(operation: string, durability: Durability, body: () => T): T {

@@ -5,6 +5,10 @@ import {
   assertNewSession,
   StoreError,
   type CallOptions,
+  type FencedError,
+  type FencedOptions,
+  type FenceLease,
+  type FenceStatement,
   type ClaimResult,
   type HeartbeatRequest,
   type HeartbeatResult,
@@ -17,14 +21,24 @@ import {
   type NewSession,
   type ReleaseResult,
 } from '@wb/core';
-import { partsOf, type SchemaDialect } from '@wb/sql';
+import { fencedErrorOf, isKysely, partsOf, type KyselyTransaction, type SchemaDialect } from '@wb/sql';
 import { claimPart, holderOf } from './claim-part.js';
+import { FencedTransactions } from './fenced-transaction.js';
 import { SqliteClient, type Call } from './sqlite-client.js';
 import type { Durability } from './sqlite-connection.js';
 import { migrateSqlite } from './sqlite-migration.js';
-import { resolveOptions, systemEnvironment, type SqliteEnvironment, type SqliteLeaseStoreOptions } from './sqlite-options.js';
+import {
+  resolveOptions,
+  systemEnvironment,
+  type DatabaseDriver,
+  type ResolvedOptions,
+  type SqliteEnvironment,
+  type SqliteLeaseStoreOptions,
+} from './sqlite-options.js';
 import { sqliteSchema } from './sqlite-schema.js';
-import { compileStoreSql, type StoreStatements } from './sqlite-statements.js';
+import { compileStoreSql, type StoreSql, type StoreStatements } from './sqlite-statements.js';
+import type { SqliteTransaction } from './user-database.js';
+import { fenceHandle, fenceKysely, fenceStatement, type SqliteFenceHandle } from './user-fence.js';
 
 /** How many groups one transaction takes: a few ms of lock. */
 const PART_SIZE = 250;
@@ -40,14 +54,46 @@ const PRUNED_ROWS = 500;
  *
  * @throws `WbOptionError` `INVALID_OPTION`. The file is opened by the first call, not here; what is wrong with it is a `StoreError` there.
  */
-export function sqliteLeaseStore(options: SqliteLeaseStoreOptions): LeaseStore {
-  return new SqliteLeaseStore(options, systemEnvironment);
+export function sqliteLeaseStore(options: SqliteLeaseStoreOptions): SqliteLeaseStore {
+  return new SqliteStore(options, systemEnvironment);
+}
+
+/** A store in an SQLite database, with its fences. */
+export interface SqliteLeaseStore extends LeaseStore {
+  /**
+   * Runs `work` in a transaction that commits only if the lease stands (L6, T8): see {@link LeaseStore.fenced}. `work` gets a handle of the same file that nothing else uses, inside of `begin immediate`; of a database in memory, the only handle
+   * that there is. Nobody else writes to the file meanwhile, not even a heartbeat: so it lasts at most `maxHoldMs` (default here: 500), and at most a quarter of the shortest TTL of a live session. That is
+   * a limit for a process that runs; nothing can take the lock from one that is frozen.
+   *
+   * @throws `FencedError` `FENCED`; `WbOptionError`; `StoreError`; what `work` throws.
+   */
+  fenced<T>(lease: FenceLease, work: (transaction: SqliteTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T>;
+  /**
+   * Fences a transaction of yours: it can commit only if the lease stands now, and from here to its end nobody takes the group over (L6). Synchronous on a handle. Begin the transaction with `begin immediate`: one that has read before it writes fails with
+   * `SQLITE_BUSY_SNAPSHOT` when somebody else has written.
+   *
+   * @throws `FencedError` `FENCED` if the lease does not stand: roll back. `WbOptionError` `INVALID_OPTION` outside of a transaction; what the driver throws.
+   */
+  fence(handle: SqliteFenceHandle, lease: FenceLease): void;
+  fence(transaction: KyselyTransaction, lease: FenceLease): Promise<void>;
+  /**
+   * The statement of {@link SqliteLeaseStore.fence}, for every other library: run it inside the transaction, before its end, and let its failure roll back. It fails if the lease does not stand: no result
+   * needs to be looked at. Outside of a transaction it guards nothing. What the library throws then is told from other errors by {@link SqliteLeaseStore.fencedErrorOf}.
+   *
+   * @throws `WbOptionError`
+   */
+  fenceStatement(lease: FenceLease): FenceStatement;
+  /** The `FencedError` that an error of a library stands for, when it, or what it wraps, is the refusal of a {@link SqliteLeaseStore.fenceStatement}; `null` if it is anything else. */
+  fencedErrorOf(error: unknown, lease: FenceLease): FencedError | null;
 }
 
 /** {@link sqliteLeaseStore}, with the machine to be given. @internal */
-export class SqliteLeaseStore implements LeaseStore {
+export class SqliteStore implements SqliteLeaseStore {
   readonly capabilities: LeaseStoreCapabilities;
   readonly #client: SqliteClient;
+  readonly #fencing: SqliteClient;
+  readonly #fenced: FencedTransactions;
+  readonly #sql: StoreSql;
   readonly #schema: SchemaDialect;
   readonly #namespace: string;
   readonly #sessionRetentionMs: number;
@@ -57,9 +103,25 @@ export class SqliteLeaseStore implements LeaseStore {
     this.#namespace = resolved.namespace;
     this.#sessionRetentionMs = resolved.sessionRetentionMs;
     this.#schema = sqliteSchema(resolved.namespace);
-    this.#client = new SqliteClient(resolved, compileStoreSql(this.#schema.db), environment);
+    this.#sql = compileStoreSql(this.#schema.db, this.#namespace);
+    this.#client = new SqliteClient(resolved, this.#sql, environment);
     const isFile = !this.#client.isInMemory;
-    this.capabilities = Object.freeze({ name: 'sqlite', durable: isFile, crossProcess: isFile, precisionMs: 1, watch: false });
+    const { source } = resolved;
+    // With its own driver: two copies of SQLite in one process would drop each other's locks.
+    const beside: ResolvedOptions['source'] =
+      source.kind === 'handle'
+        ? { kind: 'file', filename: source.database.name, Driver: source.database.constructor as DatabaseDriver }
+        : source;
+    this.#fencing = isFile ? new SqliteClient({ ...resolved, source: beside }, this.#sql, environment) : this.#client;
+    this.#fenced = new FencedTransactions(this.#fencing, environment);
+    this.capabilities = Object.freeze({
+      name: 'sqlite',
+      durable: isFile,
+      crossProcess: isFile,
+      precisionMs: 1,
+      watch: false,
+      fencing: true,
+    });
   }
 
   async migrate(options?: CallOptions): Promise<void> {
@@ -189,7 +251,27 @@ export class SqliteLeaseStore implements LeaseStore {
     );
   }
 
+  async fenced<T>(lease: FenceLease, work: (transaction: SqliteTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T> {
+    return await this.#fenced.run(lease, work, options);
+  }
+
+  fence(handle: SqliteFenceHandle, lease: FenceLease): void;
+  fence(transaction: KyselyTransaction, lease: FenceLease): Promise<void>;
+  fence(executor: SqliteFenceHandle | KyselyTransaction, lease: FenceLease): void | Promise<void> {
+    return isKysely(executor) ? fenceKysely(this.#sql, executor, lease) : fenceHandle(this.#sql, executor, lease);
+  }
+
+  fenceStatement(lease: FenceLease): FenceStatement {
+    return fenceStatement(this.#sql, lease);
+  }
+
+  fencedErrorOf(error: unknown, lease: FenceLease): FencedError | null {
+    return fencedErrorOf(error, lease);
+  }
+
   close(): Promise<void> {
+    this.#fenced.close();
+    this.#fencing.close();
     this.#client.close();
     return Promise.resolve();
   }

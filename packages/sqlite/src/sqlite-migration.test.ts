@@ -26,7 +26,7 @@ describe('migrate()', () => {
     const database = new Database(folder.path('app.db'));
     database.pragma('journal_mode = wal');
     const schema = sqliteSchema('wb_');
-    const storeSql = compileStoreSql(schema.db);
+    const storeSql = compileStoreSql(schema.db, 'wb_');
     const theirs = new Database(folder.path('app.db'));
     const migrateThere = (): void => migrateSqlite(new SqliteConnection(theirs, null, storeSql), schema, 'wb_');
     let isFirst = true;

@@ -37,10 +37,23 @@ export interface SqliteEnvironment {
   readonly fileSystemType: (path: string) => Promise<number>;
 }
 
+/** Where connections come from. */
+export type DatabaseSource =
+  | {
+      readonly kind: 'file';
+      readonly filename: string;
+      /** The driver to open it with. Default: the one that this package depends on. */
+      readonly Driver?: DatabaseDriver;
+    }
+  | { readonly kind: 'handle'; readonly database: UserDatabase };
+
+/** `Database` of `better-sqlite3`. */
+export type DatabaseDriver = new (filename: string, options: { readonly timeout: number }) => UserDatabase & { close(): unknown };
+
 /** The options with nothing left open. */
 export type ResolvedOptions = Readonly<
   Required<SqliteCommonOptions> & {
-    source: { readonly kind: 'file'; readonly filename: string } | { readonly kind: 'handle'; readonly database: UserDatabase };
+    source: DatabaseSource;
   }
 >;
 

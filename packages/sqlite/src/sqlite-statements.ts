@@ -1,6 +1,7 @@
 import type { SqlArguments, SqlStatement, WbTables } from '@wb/sql';
 import type { Kysely } from 'kysely';
 import { compileLeaseSql, type LeaseSql } from './sqlite-claim-sql.js';
+import { compileFenceSql, type FenceSql } from './sqlite-fence-sql.js';
 import { compileSessionSql, type SessionSql } from './sqlite-session-sql.js';
 import type { UserDatabase, UserStatement } from './user-database.js';
 
@@ -31,7 +32,7 @@ export class PreparedStatement<Args extends SqlArguments, Row> {
 }
 
 /** All statements of the store, compiled: text only, for any number of connections. */
-export type StoreSql = SessionSql & LeaseSql;
+export type StoreSql = SessionSql & LeaseSql & FenceSql;
 
 /** All statements of the store, prepared on one connection. */
 export type StoreStatements = {
@@ -39,8 +40,8 @@ export type StoreStatements = {
 };
 
 /** Compiles everything, once for a store. */
-export function compileStoreSql(db: Kysely<WbTables>): StoreSql {
-  return Object.freeze({ ...compileSessionSql(db), ...compileLeaseSql(db) });
+export function compileStoreSql(db: Kysely<WbTables>, namespace: string): StoreSql {
+  return Object.freeze({ ...compileSessionSql(db), ...compileLeaseSql(db), ...compileFenceSql(db, namespace) });
 }
 
 /** Prepares everything, once for a connection; the tables must be there. */

@@ -24,3 +24,8 @@ export interface UserDatabase {
   prepare(source: string): UserStatement;
   pragma(source: string, options?: { readonly simple?: boolean }): unknown;
 }
+
+/** The transaction that the work of `fenced` is given: a handle of the driver, in a transaction. Do not commit, roll back or close it, and do not keep it. */
+export interface SqliteTransaction extends UserDatabase {
+  exec(source: string): unknown;
+}

@@ -3,7 +3,7 @@ import { Scheduler, VirtualClock } from '@wb/core/testing';
 import Database from 'better-sqlite3';
 import { afterEach } from 'vitest';
 import { sqliteLeaseStore, type SqliteFileOptions } from '../src/index.js';
-import { SqliteLeaseStore } from '../src/sqlite-lease-store.js';
+import { SqliteStore } from '../src/sqlite-lease-store.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 /** The type number of ext4. */
@@ -40,12 +40,12 @@ export function storeClients(): StoreClients {
       const stores = Array.from({ length: count }, () => sqliteLeaseStore({ ...options, filename: folder.path('app.db') }));
       for (const store of stores) closers.push(() => store.close());
       await stores[0]!.migrate();
-      return stores as [LeaseStore, ...LeaseStore[]];
+      return stores as readonly LeaseStore[] as [LeaseStore, ...LeaseStore[]];
     },
     openStepwise: async () => {
       const scheduler = new Scheduler();
       const environment = { clock: new VirtualClock(scheduler), random: () => 0, fileSystemType: () => Promise.resolve(LOCAL) };
-      const store = new SqliteLeaseStore({ filename: folder.path('app.db') }, environment);
+      const store = new SqliteStore({ filename: folder.path('app.db') }, environment);
       closers.push(() => store.close());
       await store.migrate();
       return { store, scheduler };

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { systemClock, type Clock } from '../clock.js';
 import { StoreError } from '../errors.js';
 import { resolveHoldMs, type FencedOptions, type FenceLease } from '../fence.js';
@@ -39,6 +40,8 @@ export function memoryLeaseStore(options: MemoryLeaseStoreOptions = {}): MemoryL
   const clock = options.clock ?? systemClock;
   const watches = new Set<() => void>();
   const closing = new AbortController();
+  // One for each fenced transaction that is under way.
+  setMaxListeners(0, closing.signal);
   let isClosed = false;
 
   async function step<T>(callOptions: CallOptions | undefined, check: () => void, run: (nowMs: StoreInstant) => T): Promise<T> {
@@ -123,12 +126,12 @@ export function memoryLeaseStore(options: MemoryLeaseStoreOptions = {}): MemoryL
           },
         };
       }),
-    fenced: async (lease, work, options = {}) => {
-      const holdMs = resolveHoldMs(lease, options);
-      await step(options, nothing, () => database.assertStanding(lease));
+    fenced: async (lease, work, limits) => {
+      const holdMs = resolveHoldMs(lease, limits);
+      await step(limits, nothing, () => database.assertStanding(lease));
       const transaction = new MemoryTransaction(database.values);
       try {
-        const result = await runWithinHold(() => work(transaction), { clock, holdMs, signals: [closing.signal, options.signal] });
+        const result = await runWithinHold(() => work(transaction), { clock, holdMs, signals: [closing.signal, limits?.signal] });
         database.commitFenced(lease, transaction.end());
         return result;
       } finally {

@@ -1,0 +1,150 @@
+import { fencedError, resolveHoldMs, runWithinHold, StoreError, systemClock, type FencedOptions, type FenceLease } from '@wb/core';
+import { isFenceRefusal } from '@wb/sql';
+import { COMMIT, ROLL_BACK, type Call, type Loan, type MysqlClient } from './mysql-client.js';
+import { serverNumber, toStoreError } from './mysql-errors.js';
+import type { MysqlTransaction } from './mysql-executor.js';
+import type { FenceSql, LeaseArguments } from './mysql-fence-sql.js';
+import { decodeRows } from './mysql-statement.js';
+import { ER_CHECKREAD } from './user-fence.js';
+
+const ER_SP_DOES_NOT_EXIST = 1305;
+
+/** How long the server may take to commit and to roll back, in ms. */
+const STEP_LIMIT_MS = 6_000;
+
+/** Gone with the transaction, and so a sign of it: a deadlock ends the whole transaction, and what follows would be in none. */
+const MARK = 'savepoint wb_fenced';
+const RESTORE = 'set session autocommit = @wb_autocommit, session wait_timeout = @wb_wait_timeout';
+
+type Ending<T> =
+  | { readonly kind: 'committed'; readonly value: T }
+  | { readonly kind: 'threw'; readonly error: unknown }
+  | { readonly kind: 'refused'; readonly cause?: unknown }
+  | { readonly kind: 'overtaken'; readonly fault: StoreError };
+
+/**
+ * A transaction that commits only if its lease stands (L6, T8).
+ *
+ * The first packet begins it and looks at the lease without a lock, for a fast refusal. The last one locks the lease, looks again, and commits: the server runs it to its end by itself, so that a process
+ * that is frozen at any point holds up no takeover. (A pool of the user's without `multipleStatements` takes one statement at a time; then the server ends the connection.) What it has locked of the user's rows, the server
+ * takes away from it by `wait_timeout`, which counts in seconds.
+ */
+export async function fencedTransaction<T>(
+  client: MysqlClient,
+  sql: FenceSql,
+  lease: FenceLease,
+  work: (transaction: MysqlTransaction) => T | PromiseLike<T>,
+  options: FencedOptions = {},
+): Promise<T> {
+  const holdMs = resolveHoldMs(lease, options);
+  const args: LeaseArguments = { groupId: lease.groupId, term: lease.term, sessionId: lease.sessionId };
+  const call: Call = { operation: 'fenced', options };
+  const ending = await client.lend(call, async (loan) => await transact(call, loan, sql, args, holdMs, work));
+  switch (ending.kind) {
+    case 'committed':
+      return ending.value;
+    case 'threw':
+      throw ending.error;
+    case 'refused':
+      throw fencedError(lease, 'a later term exists, or it was released', ending.cause);
+    case 'overtaken': {
+      const [rows] = await client.run({ operation: 'fenced', options: undefined }, 'read', [sql.look(args)]);
+      throw rows[0]?.stands === 1 ? ending.fault : fencedError(lease, 'a later term exists, or it was released', ending.fault);
+    }
+  }
+}
+
+/** Gives the connection back if the transaction on it has ended for certain. Rejects with what is ours or the server's, never with what is the work's. */
+async function transact<T>(
+  call: Call,
+  loan: Loan,
+  sql: FenceSql,
+  args: LeaseArguments,
+  holdMs: number,
+  work: (transaction: MysqlTransaction) => T | PromiseLike<T>,
+): Promise<Ending<T>> {
+  const startedAtMs = systemClock.now().monotonicMs;
+  const look = sql.look(args);
+  const begin = [
+    ROLL_BACK,
+    // Without autocommit nothing is committed that comes after a deadlock.
+    `set @wb_autocommit = @@session.autocommit, @wb_wait_timeout = @@session.wait_timeout, session autocommit = 0, session wait_timeout = cast(least(@@session.wait_timeout, ${Math.ceil(holdMs / 1_000)}) as signed)`,
+    'start transaction',
+    MARK,
+    look.sql,
+  ];
+  const begun = await within(call, holdMs, () => loan.send(begin));
+  const [row] = decodeRows(look.columns!, begun.at(-1));
+  if (row?.stands !== 1) {
+    await loan.giveBack([ROLL_BACK, RESTORE]);
+    return { kind: 'refused' };
+  }
+
+  const leftMs = Math.max(1, holdMs - (systemClock.now().monotonicMs - startedAtMs));
+  const over = new AbortController();
+  const stopListening = loan.end.onOver(() => over.abort(loan.end.error('none')));
+  let result: Ending<T>;
+  try {
+    const transaction = loan.connection.promise!() as MysqlTransaction;
+    result = await runWithinHold(
+      async (): Promise<Ending<T>> => {
+        try {
+          return { kind: 'committed', value: await work(transaction) };
+        } catch (error) {
+          return { kind: 'threw', error };
+        }
+      },
+      { clock: systemClock, holdMs: leftMs, signals: [over.signal] },
+    );
+  } finally {
+    stopListening();
+  }
+  if (result.kind === 'threw') {
+    // Then it is ended: parts of the work may still be going on, and what they write now would be in no transaction.
+    await within(call, STEP_LIMIT_MS, () => loan.send([ROLL_BACK])).catch(() => undefined);
+    return result;
+  }
+
+  try {
+    await within(call, STEP_LIMIT_MS, () => loan.send([`release ${MARK}`, sql.silentFence(args).sql, COMMIT]), 'unknown');
+  } catch (error) {
+    const fault = serverNumber(error) === ER_SP_DOES_NOT_EXIST ? endedError(error) : toStoreError(call.operation, error, 'sent');
+    // Ours, or a broken connection: not an answer.
+    if (fault === error || (fault.outcome === 'unknown' && serverNumber(error) === null)) throw fault;
+    await loan.giveBack([ROLL_BACK, RESTORE]);
+    if (isFenceRefusal(error)) return { kind: 'refused', cause: error };
+    if (serverNumber(error) === ER_CHECKREAD) return { kind: 'overtaken', fault };
+    throw fault;
+  }
+  // Nobody waits for that: it is committed.
+  void loan.giveBack([RESTORE]);
+  return result;
+}
+
+/** Waits for the server's answer, and no longer than `limitMs`. */
+function within<T>(call: Call, limitMs: number, send: () => Promise<T>, outcome: 'none' | 'unknown' = 'none'): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = systemClock.schedule(limitMs, () => {
+      reject(
+        new StoreError('STORE_TIMEOUT', `\`${call.operation}\` failed: the server did not answer within ${Math.ceil(limitMs)} ms`, {
+          isRetryable: true,
+          outcome,
+        }),
+      );
+    });
+    send()
+      .then(resolve, (error: unknown) => {
+        // What is known before the commit was sent: nothing was written.
+        reject(outcome === 'none' ? toStoreError(call.operation, error, 'connecting') : error);
+      })
+      .finally(() => timer.cancel());
+  });
+}
+
+function endedError(cause: unknown): StoreError {
+  return new StoreError(
+    'STORE_FAULT',
+    '`fenced` failed: the transaction had ended before its commit, by a deadlock that its work has passed over, or by the work itself; leave commit and rollback to `fenced`',
+    { cause, outcome: 'unknown' },
+  );
+}
