@@ -109,7 +109,7 @@ export class PostgresClient {
   }
 
   async #closeSources(): Promise<void> {
-    await Promise.all([this.#source.close(), this.#lending.close()]);
+    await Promise.all([...new Set([this.#source, this.#lending])].map((source) => source.close()));
   }
 
   async #scoped<T>(call: Call, body: (scope: CallScope) => Promise<T>): Promise<T> {
