@@ -1,10 +1,12 @@
 import { StoreError, type CallOptions } from '@wb/core';
 import { CallEnd } from './call-end.js';
 import type { BorrowedConnection, ConnectionSource } from './connection-source.js';
+import { DedicatedConnection } from './dedicated-connection.js';
 import { serverNumber, toStoreError } from './mysql-errors.js';
 import type { MysqlEnvironment } from './mysql-options.js';
 import type { DriverConnection } from './mysql-driver.js';
 import { decodeRows, type Step } from './mysql-statement.js';
+import { sendQuery } from './send-query.js';
 
 /** How long a call waits for a busy database at most, in ms; its signal usually ends it sooner. */
 const BUSY_LIMIT_MS = 5_000;
@@ -89,8 +91,7 @@ export class MysqlClient {
   /** Runs `attempt`, again and again while it fails with `STORE_BUSY`, until the call ends. */
   async retry<T>(call: Call, attempt: (end: CallEnd) => Promise<T>): Promise<T> {
     const { clock, random } = this.#environment;
-    const end = new CallEnd(call.operation, call.options?.signal, this.#calls);
-    if (this.#isClosed) end.close();
+    const end = this.#begin(call);
     const startedAtMs = clock.now().monotonicMs;
     try {
       for (let longestMs = FIRST_PAUSE_MS; ; longestMs = Math.min(longestMs * 2, LONGEST_PAUSE_MS)) {
@@ -121,15 +122,15 @@ export class MysqlClient {
         return null;
       }
       try {
-        const written = Object(await this.#query(borrowed, end, write.sql)) as {
+        const written = Object(await sendQuery(borrowed, end, write.sql)) as {
           readonly affectedRows?: number;
           readonly serverStatus?: number;
         };
         const status = written.serverStatus ?? STATUS_IN_TRANSACTION;
         const isCommitted = (status & STATUS_AUTOCOMMIT) !== 0 && (status & STATUS_IN_TRANSACTION) === 0;
         const count = isCommitted ? (written.affectedRows ?? 0) : 0;
-        if (!isCommitted) await this.#query(borrowed, end, ROLL_BACK);
-        const rows = count > 0 ? decodeRows(look.columns!, await this.#query(borrowed, end, look.sql)) : [];
+        if (!isCommitted) await sendQuery(borrowed, end, ROLL_BACK);
+        const rows = count > 0 ? decodeRows(look.columns!, await sendQuery(borrowed, end, look.sql)) : [];
         borrowed.giveBack();
         return count > 0 ? ([count, rows] as const) : null;
       } catch (error) {
@@ -156,18 +157,40 @@ export class MysqlClient {
     });
   }
 
+  /** A connection that takes scripts, for long. The caller destroys it. */
+  async dedicate(call: Call): Promise<DedicatedConnection> {
+    const end = this.#begin(call);
+    try {
+      const borrowed = await this.#borrow(call, end);
+      return new DedicatedConnection(call.operation, borrowed, this.#begin({ ...call, options: undefined }), this.#environment.clock);
+    } finally {
+      end.dispose();
+    }
+  }
+
+  /** Waits for work that other calls may wait for, too; how it ends is up to itself. */
+  async wait<T>(call: Call, work: Promise<T>): Promise<T> {
+    const end = this.#begin(call);
+    try {
+      return await new Promise((resolve, reject) => {
+        end.onOver(() => reject(end.error('none')));
+        work.then(resolve, reject);
+      });
+    } finally {
+      end.dispose();
+    }
+  }
+
   /** Fails if the call cannot even begin. */
-  assertGoingOn({ operation, options }: Call): void {
-    const end = new CallEnd(operation, options?.signal, this.#calls);
-    if (this.#isClosed) end.close();
+  assertGoingOn(call: Call): void {
+    const end = this.#begin(call);
     end.dispose();
     end.assertGoingOn();
   }
 
   /** Runs `body` with a connection for several statements. One that `body` does not give back is ended. */
   async lend<T>(call: Call, body: (loan: Loan) => Promise<T>): Promise<T> {
-    const end = new CallEnd(call.operation, call.options?.signal, this.#calls);
-    if (this.#isClosed) end.close();
+    const end = this.#begin(call);
     try {
       end.assertGoingOn();
       const borrowed = await this.#borrow(call, end, this.#lending);
@@ -198,6 +221,12 @@ export class MysqlClient {
     this.#lending.close();
   }
 
+  #begin({ operation, options }: Call): CallEnd {
+    const end = new CallEnd(operation, options?.signal, this.#calls);
+    if (this.#isClosed) end.close();
+    return end;
+  }
+
   async #transact(call: Call, end: CallEnd, kind: TransactionKind, steps: readonly Step<unknown>[]): Promise<readonly unknown[]> {
     const borrowed = await this.#borrow(call, end);
     const { before, after } = AROUND[kind];
@@ -225,25 +254,10 @@ export class MysqlClient {
   }
 
   async #send(borrowed: BorrowedConnection, end: CallEnd, statements: readonly string[]): Promise<readonly unknown[]> {
-    if (borrowed.takesScripts && statements.length > 1) return (await this.#query(borrowed, end, statements.join(';\n'))) as unknown[];
+    if (borrowed.takesScripts && statements.length > 1) return (await sendQuery(borrowed, end, statements.join(';\n'))) as unknown[];
     const results: unknown[] = [];
-    for (const statement of statements) results.push(await this.#query(borrowed, end, statement));
+    for (const statement of statements) results.push(await sendQuery(borrowed, end, statement));
     return results;
-  }
-
-  #query(borrowed: BorrowedConnection, end: CallEnd, sql: string): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const stopListening = end.onOver(() => {
-        borrowed.destroy();
-        reject(end.error('unknown'));
-      });
-      if (end.isOver) return;
-      borrowed.connection.query({ sql, rowsAsArray: true, typeCast: false }, (error, results) => {
-        stopListening();
-        if (error === null || error === undefined) resolve(results);
-        else reject(error);
-      });
-    });
   }
 
   /** A connection whose server answered with an error lives on, its transaction does not. Any other is ended, and never goes back to a pool. */
@@ -257,8 +271,7 @@ export class MysqlClient {
 
   /** Runs statements after which the connection is as it was, within a limit of their own, and gives it back; ends it if it cannot. */
   async #tidy(borrowed: BorrowedConnection, statements: readonly string[]): Promise<void> {
-    const end = new CallEnd('rollback', undefined, this.#calls);
-    if (this.#isClosed) end.close();
+    const end = this.#begin({ operation: 'rollback', options: undefined });
     const timer = this.#environment.clock.schedule(ROLLBACK_LIMIT_MS, () => end.close());
     try {
       await this.#send(borrowed, end, statements);

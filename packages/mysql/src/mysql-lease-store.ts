@@ -13,6 +13,7 @@ import {
   type HeartbeatRequest,
   type HeartbeatResult,
   type HeldLeases,
+  type LeaseHint,
   type LeaseKey,
   type LeaseStore,
   type LeaseStoreCapabilities,
@@ -26,6 +27,8 @@ import { boundedParts, sortedTexts } from './batch-part.js';
 import { claimPart, holderOf, inPlaces } from './claim-part.js';
 import type { ConnectionSource } from './connection-source.js';
 import { fencedTransaction } from './fenced-transaction.js';
+import { HintListener } from './hint-listener.js';
+import { compileHintSql } from './hint-sql.js';
 import { compileLeaseSql, type LeaseSql } from './mysql-claim-sql.js';
 import { MysqlClient, type Call } from './mysql-client.js';
 import { serverNumber } from './mysql-errors.js';
@@ -45,14 +48,7 @@ import { fenceStatement, fenceUserTransaction } from './user-fence.js';
 /** All statements of the store. */
 export type StoreSql = SessionSql & LeaseSql & PlainHeartbeatSql;
 
-const CAPABILITIES: LeaseStoreCapabilities = Object.freeze({
-  name: 'mysql',
-  durable: true,
-  crossProcess: true,
-  precisionMs: 1,
-  watch: false,
-  fencing: true,
-});
+const CAPABILITIES = { name: 'mysql', durable: true, crossProcess: true, precisionMs: 1, fencing: true } as const;
 
 const ER_DUP_ENTRY = 1062;
 /** How many rows of contenders one transaction deletes. */
@@ -97,8 +93,10 @@ export interface MysqlLeaseStore extends LeaseStore {
 }
 
 class MysqlStore implements MysqlLeaseStore {
-  readonly capabilities: LeaseStoreCapabilities = CAPABILITIES;
+  readonly capabilities: LeaseStoreCapabilities;
+  readonly watch?: NonNullable<LeaseStore['watch']>;
   readonly #client: MysqlClient;
+  readonly #listener: HintListener | null;
   readonly #sql: StoreSql;
   readonly #fenceSql: FenceSql;
   readonly #namespace: string;
@@ -106,7 +104,7 @@ class MysqlStore implements MysqlLeaseStore {
   readonly #hasUserPool: boolean;
 
   constructor(options: MysqlLeaseStoreOptions, environment: MysqlEnvironment) {
-    const { source, namespace, sessionRetentionMs } = resolveOptions(options);
+    const { source, namespace, sessionRetentionMs, hints } = resolveOptions(options);
     this.#namespace = namespace;
     this.#sessionRetentionMs = sessionRetentionMs;
     this.#hasUserPool = source.kind === 'user';
@@ -116,6 +114,14 @@ class MysqlStore implements MysqlLeaseStore {
     const connections = (): ConnectionSource =>
       source.kind === 'own' ? new OwnConnections(source.driverOptions, source.connectionLimit) : new UserConnections(source.pool);
     this.#client = new MysqlClient(connections(), connections(), environment);
+    this.capabilities = Object.freeze({ ...CAPABILITIES, watch: hints });
+    this.#listener = null;
+    if (!hints || source.kind !== 'own') return;
+    // Beside the connections of the calls.
+    const own = new OwnConnections(source.driverOptions, 1);
+    this.#listener = new HintListener(new MysqlClient(own, own, environment), compileHintSql(compiler, namespace), environment);
+    this.watch = (onHint: (hint: LeaseHint) => void, call?: CallOptions): Promise<AsyncDisposable> =>
+      this.#listener!.watch(onHint, { operation: 'watch', options: call });
   }
 
   async migrate(options?: CallOptions): Promise<void> {
@@ -279,6 +285,7 @@ class MysqlStore implements MysqlLeaseStore {
   }
 
   close(): Promise<void> {
+    this.#listener?.close();
     this.#client.close();
     return Promise.resolve();
   }

@@ -38,6 +38,12 @@ describe('options of mysqlLeaseStore', () => {
     expect(source).toMatchObject({ driverOptions: { multipleStatements: true, charset: 'utf8mb4' } });
   });
 
+  it("watches for changes, unless it is told not to or has a pool of the user's", () => {
+    expect(resolveOptions({ connectionString }).hints).toBe(true);
+    expect(resolveOptions({ connectionString, hints: false }).hints).toBe(false);
+    expect(resolveOptions({ pool: { getConnection: () => undefined } }).hints).toBe(false);
+  });
+
   it.each([
     ['nothing', {}, 'connectionString'],
     ['two ways at once', { connectionString, poolOptions: {} }, 'connectionString'],
@@ -48,6 +54,8 @@ describe('options of mysqlLeaseStore', () => {
     ['no connections', { poolOptions: { connectionLimit: 0 } }, 'poolOptions.connectionLimit'],
     ['a bad namespace', { connectionString, namespace: 'a`b' }, 'namespace'],
     ['a negative retention', { connectionString, sessionRetentionMs: -1 }, 'sessionRetentionMs'],
+    ['hints of a pool', { pool: { getConnection: () => undefined }, hints: true }, 'hints'],
+    ['hints that are neither on nor off', { connectionString, hints: 'yes' }, 'hints'],
     ['a retention of years', { connectionString, sessionRetentionMs: 1e12 }, 'sessionRetentionMs'],
   ])('refuses %s', (_what, options, field) => {
     const fault = faultOf(options);
