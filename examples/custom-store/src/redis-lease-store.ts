@@ -40,6 +40,8 @@ const CAPABILITIES: LeaseStoreCapabilities = Object.freeze({
   precisionMs: 1,
   watch: true,
   fencing: false,
+  history: false,
+  resignRequests: false,
 });
 
 /** How many groups one script takes: a script keeps everyone else waiting. */

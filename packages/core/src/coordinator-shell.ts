@@ -162,8 +162,12 @@ export class CoordinatorShell {
     if (suspect.length > 0) this.#inTurn(() => this.#read(suspect));
   }
 
-  #hinted({ groupIds }: LeaseHint): void {
+  #hinted({ groupIds, resign }: LeaseHint): void {
     if (this.#closing) return;
+    if (resign === true) {
+      if (groupIds === undefined || groupIds.some((groupId) => this.#groups.isLeading(groupId))) this.#lane.lookAtHeld();
+      return;
+    }
     this.#observers.readSoon();
     if (groupIds !== undefined) {
       const waiting = groupIds.filter((groupId) => this.#groups.isStandby(groupId));

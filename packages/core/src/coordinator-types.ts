@@ -4,6 +4,7 @@ import type { LeaseHolder, LeaseStore, MemberView } from './lease-store.js';
 import type { GroupReason, SessionReason } from './reasons.js';
 import type { SessionState } from './session-machine.js';
 import type { GroupState } from './group-machine.js';
+import type { TermRecord } from './term-record.js';
 import type { TimingOptions } from './timings.js';
 
 /** Options of {@link createCoordinator}. Validated together, at construction. */
@@ -162,6 +163,20 @@ export interface Coordinator extends AsyncDisposable {
    * Resolves `true` when the lease is released, `false` when this member does not lead the group.
    */
   resign(groupId: string): Promise<boolean>;
+
+  /**
+   * Asks whoever leads the group, here or elsewhere, to hand over as by {@link Coordinator.resign}. The leader sees it with its next heartbeat, or at once where the store pushes hints; it has obeyed when the term has
+   * ended. A request that is repeated in the same term changes nothing. Resolves `true` when there was a leader to ask. One store call (R1–R3).
+   * @throws {@link WbOptionError} `INVALID_NAME`; {@link WbError} `NOT_SUPPORTED` without `capabilities.resignRequests`, `COORDINATOR_CLOSED`; {@link StoreError}.
+   */
+  requestResign(groupId: string): Promise<boolean>;
+
+  /**
+   * The last terms of a group, the latest first: who led, from when to when, and why it ended (H1–H3). One store call.
+   * @param limit How many at most. Default: 10. Range: 1–100; no more are kept.
+   * @throws {@link WbOptionError} `INVALID_NAME`, `INVALID_OPTION`; {@link WbError} `NOT_SUPPORTED` without `capabilities.history`, `COORDINATOR_CLOSED`; {@link StoreError}.
+   */
+  history(groupId: string, limit?: number): Promise<readonly TermRecord[]>;
 
   /** The live sessions of the store, the oldest first. One store call. @throws {@link StoreError}; {@link WbError} `COORDINATOR_CLOSED`. */
   members(): Promise<readonly MemberView[]>;

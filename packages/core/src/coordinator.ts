@@ -2,12 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { systemClock } from './clock.js';
 import { CoordinatorShell } from './coordinator-shell.js';
 import type { Coordinator, CoordinatorOptions, LeadOptions, LeadResult, Work } from './coordinator-types.js';
-import { WbOptionError } from './errors.js';
+import { WbError, WbOptionError } from './errors.js';
 import { leadOptionsResolver } from './lead-options.js';
 import { machines } from './machines.js';
 import { assertMetadata } from './metadata.js';
+import type { LeaseStore, LeaseStoreCapabilities } from './lease-store.js';
 import { assertName } from './names.js';
+import { assertHistoryRequest } from './term-record.js';
 import { resolveTimings } from './timings.js';
+
+/** How many terms `history` returns by default. */
+const DEFAULT_HISTORY = 10;
 
 /**
  * Makes a coordinator. Touches the store only when something is led, observed or asked for; a database that is down then is tried
@@ -66,6 +71,16 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       assertName('groupId', groupId);
       return await shell.resign(groupId);
     },
+    requestResign: async (groupId) => {
+      assertName('groupId', groupId);
+      if (store.requestResign === undefined) throw notSupportedError('requestResign', 'resignRequests', store);
+      return (await shell.call('requestResign', (signal) => store.requestResign!(groupId, { signal }))).kind === 'requested';
+    },
+    history: async (groupId, limit = DEFAULT_HISTORY) => {
+      assertHistoryRequest([groupId], limit);
+      if (store.history === undefined) throw notSupportedError('history', 'history', store);
+      return await shell.call('history', (signal) => store.history!([groupId], limit, { signal }));
+    },
     members: async () => await shell.call('members', (signal) => store.members({ signal })),
     observe: (groupId) => {
       assertName('groupId', groupId);
@@ -77,4 +92,8 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function notSupportedError(method: string, capability: keyof LeaseStoreCapabilities, { capabilities }: LeaseStore): WbError {
+  return new WbError('NOT_SUPPORTED', `the store (${capabilities.name}) has no \`${method}\`: \`capabilities.${capability}\` is false`);
 }

@@ -15,6 +15,8 @@ export type WbErrorCode =
   | 'GROUP_ALREADY_LED'
   /** The coordinator is closed or closing. */
   | 'COORDINATOR_CLOSED'
+  /** The store cannot do what was asked for: see its `capabilities`. */
+  | 'NOT_SUPPORTED'
   /** The lease is not held, or not for as long as was asked. */
   | 'LEASE_NOT_HELD'
   /** Why a work's signal aborted: its leadership ended. */

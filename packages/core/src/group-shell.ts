@@ -63,6 +63,10 @@ export class GroupShell implements LeaseLaneHandlers, ContentionHost {
     return this.#contentions.get(groupId)?.state.kind === 'standby';
   }
 
+  isLeading(groupId: string): boolean {
+    return this.#contentions.get(groupId)?.state.kind === 'leading';
+  }
+
   contend(groupId: string, work: Work<unknown>, options: ResolvedLeadOptions): Contention {
     const contention = new Contention(this, groupId, work, options, this.#session.liveId);
     this.#contentions.set(groupId, contention);
@@ -211,12 +215,15 @@ export class GroupShell implements LeaseLaneHandlers, ContentionHost {
           this.#move(contention, { kind: 'lease-missing', term: state.lease.term });
         }
       }
-      for (const { groupId, term } of held.leases) {
+      for (const { groupId, term, resignRequested } of held.leases) {
         const contention = this.#contentions.get(groupId);
+        if (resignRequested === true && contention?.state.kind === 'leading' && contention.lease?.term === term) {
+          this.#move(contention, { kind: 'resign' });
+        }
         // A claim that waits for its answer will be granted this very lease (L3).
         if (contention?.state.kind === 'claiming' || contention?.lease?.term === term) continue;
         // Nobody here works under it. It goes back at once: were it kept for the next claim, the group could be left before that comes.
-        this.#lane.release({ groupId, term });
+        this.#lane.release({ groupId, term, reason: 'not-wanted' });
         this.holdersGone([groupId], 'free');
       }
     });
@@ -293,7 +300,7 @@ export class GroupShell implements LeaseLaneHandlers, ContentionHost {
         contention.abort(effect.reason);
         return;
       case 'release':
-        this.#lane.release({ groupId, term: effect.lease.term });
+        this.#lane.release({ groupId, term: effect.lease.term, reason: contention.state.reason });
         return;
       case 'overrun': {
         const { settleDeadlineMs } = options;

@@ -7,6 +7,7 @@ export { assertName, MAX_NAME_LENGTH } from './names.js';
 export { LeadershipEndedError } from './reasons.js';
 export { runWithinHold } from './run-within-hold.js';
 export { assertBatch, assertLeases, assertNewSession, MAX_TTL_MS } from './session-input.js';
+export { assertHistoryRequest, assertReason, MAX_REASON_LENGTH, MAX_TERM_RECORDS } from './term-record.js';
 export { assertDuration, resolveTimings } from './timings.js';
 export { fromWarmBackupConfig } from './warm-backup-config.js';
 
@@ -43,10 +44,12 @@ export type {
   HeartbeatRequest,
   HeartbeatResult,
   HeldLeases,
+  HeldLeaseView,
   HolderHealth,
   LeaseHint,
   LeaseHolder,
   LeaseKey,
+  LeaseRelease,
   LeaseStore,
   LeaseStoreCapabilities,
   LeaseView,
@@ -56,5 +59,6 @@ export type {
 } from './lease-store.js';
 export type { GroupReason, SessionReason, YieldReason } from './reasons.js';
 export type { HoldLimits } from './run-within-hold.js';
+export type { ResignRequestResult, TermRecord } from './term-record.js';
 export type { TimingOptions, Timings } from './timings.js';
 export type { WarmBackupConfig, WarmBackupSettings } from './warm-backup-config.js';

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from './clock.js';
 import { StoreError } from './errors.js';
-import type { ClaimResult, HeldLeases, LeaseKey, LeaseStore, LeaseView, ReleaseResult } from './lease-store.js';
+import type { ClaimResult, HeldLeases, LeaseRelease, LeaseStore, LeaseView, ReleaseResult } from './lease-store.js';
 import { retryDelayMs } from './session-machine.js';
 import type { StoreCaller } from './store-caller.js';
 import type { Timings } from './timings.js';
@@ -43,7 +43,7 @@ export class LeaseLane {
 
   #sessionId: string | null = null;
   #scope = new AbortController();
-  readonly #releases = new Map<string, LeaseKey[]>();
+  readonly #releases = new Map<string, LeaseRelease[]>();
   readonly #claims = new Set<string>();
   readonly #reads = new Set<string>();
   readonly #contends = new Set<string>();
@@ -101,7 +101,7 @@ export class LeaseLane {
     this.#pumpSoon();
   }
 
-  release(lease: LeaseKey): void {
+  release(lease: LeaseRelease): void {
     const waiting = this.#releases.get(lease.groupId) ?? [];
     if (waiting.some((other) => other.term === lease.term)) return;
     this.#releases.set(lease.groupId, [...waiting, lease]);
@@ -143,6 +143,11 @@ export class LeaseLane {
       return;
     }
     this.#incomparableCount = 0;
+    this.lookAtHeld();
+  }
+
+  /** Looks what the session holds: there is something new about it. */
+  lookAtHeld(): void {
     this.#wantsHeld = true;
     this.#pumpSoon();
   }
@@ -215,7 +220,7 @@ export class LeaseLane {
     }
   }
 
-  async #sendReleases(sessionId: string, leases: readonly LeaseKey[]): Promise<void> {
+  async #sendReleases(sessionId: string, leases: readonly LeaseRelease[]): Promise<void> {
     const results = await this.#call('release', (signal) => this.#store.release(sessionId, leases, { signal }), leases.length);
     if (sessionId !== this.#sessionId) return;
     for (const { groupId, term } of leases) {

@@ -16,6 +16,7 @@
  */
 
 import type { FencedOptions, FenceLease } from './fence.js';
+import type { ResignRequestResult, TermRecord } from './term-record.js';
 
 /** What every store method takes last. */
 export interface CallOptions {
@@ -37,6 +38,10 @@ export interface LeaseStoreCapabilities {
   readonly watch: boolean;
   /** Whether {@link LeaseStore.fenced} exists: whether transactions of the user's can be made to commit only while their lease stands (L6, T8). */
   readonly fencing: boolean;
+  /** Whether {@link LeaseStore.history} exists: whether the store keeps a record of the last terms of each group (H1–H3). */
+  readonly history: boolean;
+  /** Whether {@link LeaseStore.requestResign} exists: whether a leader can be asked to hand over (R1–R3). */
+  readonly resignRequests: boolean;
 }
 
 /** A session to open. One incarnation of a member (S1–S3). */
@@ -86,7 +91,7 @@ export interface HeartbeatRequest {
 export type HeartbeatResult =
   | {
       readonly alive: true;
-      /** How many fresh grants this session was ever given, whether or not the client heard of them (the trap of the late claim). */
+      /** How many fresh grants this session was ever given, whether or not the client heard of them (the trap of the late claim), and how often it was asked to resign (R1). */
       readonly grantCount: number;
       /** How many other live sessions, those in `holders` aside, were opened before this one. Only a hint, for orderly takeover. */
       readonly standbyRank: number;
@@ -117,6 +122,18 @@ export interface LeaseKey {
   readonly term: number;
 }
 
+/** A lease to be released. */
+export interface LeaseRelease extends LeaseKey {
+  /** Why, for the record (H2): 1–32 lower-case letters and hyphens. Default: `released`. */
+  readonly reason?: string;
+}
+
+/** A lease that a session holds. */
+export interface HeldLeaseView extends LeaseKey {
+  /** Whether somebody has asked its leader to hand it over (R1). Default: no. */
+  readonly resignRequested?: boolean;
+}
+
 /** The answer to the release of one lease. Both are definite: afterwards the session does not hold (group, term). */
 export interface ReleaseResult extends LeaseKey {
   readonly kind: 'released' | 'not-held';
@@ -126,9 +143,9 @@ export interface ReleaseResult extends LeaseKey {
 export interface HeldLeases {
   /** `false`: the session is dead (S2); it holds nothing, and the other fields are 0 and empty. */
   readonly alive: boolean;
-  /** The session's count of fresh grants, read together with `leases`. */
+  /** The session's count, as a heartbeat returns it, read together with `leases`. */
   readonly grantCount: number;
-  readonly leases: readonly LeaseKey[];
+  readonly leases: readonly HeldLeaseView[];
 }
 
 /** A group as anyone can see it. */
@@ -162,6 +179,8 @@ export interface MemberView {
 export interface LeaseHint {
   /** The groups that changed; absent when the store cannot tell. */
   readonly groupIds?: readonly string[];
+  /** Present and `true`: their leaders were asked to resign (R1). */
+  readonly resign?: boolean;
 }
 
 /**
@@ -202,7 +221,7 @@ export interface LeaseStore {
   claim(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<readonly ClaimResult[]>;
 
   /** Frees leases that match group, session and term exactly, and counts up the session's `releaseCount` in the same step. Idempotent. */
-  release(sessionId: string, leases: readonly LeaseKey[], options?: CallOptions): Promise<readonly ReleaseResult[]>;
+  release(sessionId: string, leases: readonly LeaseRelease[], options?: CallOptions): Promise<readonly ReleaseResult[]>;
 
   /** What the session holds, in one snapshot. */
   held(sessionId: string, options?: CallOptions): Promise<HeldLeases>;
@@ -212,6 +231,17 @@ export interface LeaseStore {
 
   /** The live sessions, the oldest first. */
   members(options?: CallOptions): Promise<readonly MemberView[]>;
+
+  /**
+   * The last terms of the groups, at most `limit` of each (1–100, and no more are kept): in the order of the request, the latest term first (H1–H3). One entry for each group that is named, however often.
+   */
+  history?(groupIds: readonly string[], limit: number, options?: CallOptions): Promise<readonly TermRecord[]>;
+
+  /**
+   * Asks the group's leader to hand over: notes it on the lease, and counts up the `grantCount` of the holder's session in the same step, so that its next heartbeat makes it look (R1). Idempotent: a repeated
+   * request of the same term counts nothing (R3). It ends with the term.
+   */
+  requestResign?(groupId: string, options?: CallOptions): Promise<ResignRequestResult>;
 
   /** Calls `onHint` after every release, close and grant of any client, where the store can push (W1). Dispose to end it. */
   watch?(onHint: (hint: LeaseHint) => void, options?: CallOptions): Promise<AsyncDisposable>;

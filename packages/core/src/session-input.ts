@@ -1,7 +1,8 @@
-import type { LeaseKey, NewSession } from './lease-store.js';
+import type { LeaseRelease, NewSession } from './lease-store.js';
 import { WbOptionError } from './errors.js';
 import { assertMetadata } from './metadata.js';
 import { assertName } from './names.js';
+import { assertReason } from './term-record.js';
 
 /** The longest session TTL, in ms: a day. */
 export const MAX_TTL_MS = 86_400_000;
@@ -36,12 +37,13 @@ export function assertBatch(sessionId: string, groupIds: readonly string[]): voi
  * Checks the leases of a release, before the database is touched (F7).
  * @throws {@link WbOptionError} `INVALID_NAME`, `INVALID_OPTION`
  */
-export function assertLeases(sessionId: string, leases: readonly LeaseKey[]): void {
+export function assertLeases(sessionId: string, leases: readonly LeaseRelease[]): void {
   assertName('sessionId', sessionId);
-  for (const { groupId, term } of leases) {
+  for (const { groupId, term, reason } of leases) {
     assertName('groupId', groupId);
     if (!Number.isSafeInteger(term) || term < 1) {
       throw new WbOptionError('INVALID_OPTION', 'term', `\`term\` (${term}) must be a whole number from 1`);
     }
+    if (reason !== undefined) assertReason('reason', reason);
   }
 }

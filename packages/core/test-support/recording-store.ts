@@ -19,6 +19,8 @@ const OPERATIONS = [
   'held',
   'read',
   'members',
+  'history',
+  'requestResign',
   'watch',
   'close',
 ] as const;

@@ -1,6 +1,7 @@
 import { systemClock, type LeaseHint, type Timer } from '@wb/core';
 import type { Call, PostgresClient } from './postgres-client.js';
 import type { DriverNotification, PostgresConnection } from './postgres-connection.js';
+import { RESIGN_MARK } from './postgres-fragments.js';
 
 /** The first and the longest pause between two attempts to connect, in ms. */
 const FIRST_PAUSE_MS = 100;
@@ -138,9 +139,10 @@ export class HintListener {
 
 /** Anybody may notify on any channel: what is not ours is a hint that names nothing. */
 function toHint(payload: string): LeaseHint {
+  const resign = payload.startsWith(RESIGN_MARK);
   try {
-    const groupIds: unknown = JSON.parse(payload);
-    if (Array.isArray(groupIds) && groupIds.every((groupId) => typeof groupId === 'string')) return { groupIds };
+    const groupIds: unknown = JSON.parse(resign ? payload.slice(RESIGN_MARK.length) : payload);
+    if (Array.isArray(groupIds) && groupIds.every((groupId) => typeof groupId === 'string')) return { groupIds, ...(resign && { resign }) };
   } catch {
     // Too long to be named, or somebody else's.
   }

@@ -5,7 +5,7 @@
  * - *What was seen*: a plain read shows the snapshot of the statement's beginning, however long it waits after that.
  * - *What is locked*: `for update` returns the newest committed version of each row, and checks the conditions on **that row** again; rows of other tables
  *   in the same join are still those of the snapshot.
- * - *What is for ever*: `closed = 1` is never taken back (S2), and a deleted session never comes back (ids are never used twice). A snapshot that shows this
+ * - *What is for ever*: `closed <> 0` is never taken back (S2), and a deleted session never comes back (ids are never used twice). A snapshot that shows this
  *   is as good as a lock.
  *
  * So a decision here rests on rows that this statement has locked, or on facts that are for ever; never on a join of the two kinds.
@@ -18,10 +18,12 @@
  *
  * @module
  */
+import { MAX_TERM_RECORDS } from '@wb/core';
 import type { SqlStatement, WbTables } from '@wb/sql';
 import { sql, type Kysely } from 'kysely';
 import { compiled } from './compiled.js';
 import { clockMs, isLive, notification, remainingMs, type StoreTables } from './postgres-fragments.js';
+import { endOfTerm } from './postgres-term-sql.js';
 
 /** A whole number as drivers return it: `bigint` columns come as text. */
 export type Whole = string | number;
@@ -67,7 +69,7 @@ export interface LeaseSql {
    *    none of these, unless that session is dead for ever.
    * 6. `born` inserts the groups that never had a lease. The primary key decides: who comes second inserts nothing, and is `busy` until it looks again.
    * 7. `counted` counts on the claimant's locked row, in the same transaction (L2). `over` reads the clock once more, behind all that the statement could wait for: a claimant
-   *    that has expired meanwhile is told so. Its grants are worth nothing then: a dead session's leases are free (L1).
+  @@
    */
   readonly claim: SqlStatement<Groups, ClaimRow>;
   /**
@@ -75,11 +77,11 @@ export interface LeaseSql {
    * row in the same transaction. `not-held` is said of what does not match by the snapshot: the term was granted before, and does not come back. What matched and could not be locked
    * (a fence of our own) is `busy`: the caller asks again. `is not distinct from` keeps the planner from walking through all leases of the session.
    */
-  readonly release: SqlStatement<{ sessionId: string; groupIds: string; terms: string }, ReleaseRow>;
+  readonly release: SqlStatement<{ sessionId: string; groupIds: string; terms: string; reasons: string }, ReleaseRow>;
   /** One statement, one snapshot: count and leases belong together. Without a row the session is dead. */
   readonly held: SqlStatement<
     { sessionId: string },
-    { readonly grantCount: Whole; readonly groupId: string | null; readonly term: Whole | null }
+    { readonly grantCount: Whole; readonly groupId: string | null; readonly term: Whole | null; readonly resign: Whole | null }
   >;
   /** One statement, one snapshot: nothing is locked. In the order of the request. */
   readonly read: SqlStatement<{ groupIds: string }, LeaseRow & { readonly contenderCount: Whole }>;
@@ -90,22 +92,22 @@ export interface LeaseSql {
 }
 
 /** Compiles {@link LeaseSql}, once for a store. */
-export function compileLeaseSql(db: Kysely<WbTables>, { session, lease, contender }: StoreTables, channel: string): LeaseSql {
+export function compileLeaseSql(db: Kysely<WbTables>, { session, lease, term, contender }: StoreTables, channel: string): LeaseSql {
   const nowMs = sql<number>`n.now_ms`;
   return Object.freeze<LeaseSql>({
     claim: compiled(
       db,
       (p) => sql`
       with me as materialized (
-        select s.session_id, s.closed, s.expires_at_ms from ${session} s where s.session_id = ${p.sessionId}::text for no key update
+        select s.session_id, s.member_id, s.closed, s.expires_at_ms from ${session} s where s.session_id = ${p.sessionId}::text for no key update
       ), own as materialized (
-        select m.session_id, m.closed, m.expires_at_ms, ${clockMs} as now_ms from me m
+        select m.session_id, m.member_id, m.closed, m.expires_at_ms, ${clockMs} as now_ms from me m
       ), live as materialized (
-        select o.session_id, o.now_ms, o.expires_at_ms from own o where o.closed = 0 and o.expires_at_ms > o.now_ms
+        select o.session_id, o.member_id, o.now_ms, o.expires_at_ms from own o where o.closed = 0 and o.expires_at_ms > o.now_ms
       ), asked as materialized (
         select a.group_id from unnest(${p.groupIds}::text[]) a (group_id)
       ), seen as materialized (
-        select a.group_id, l.term, l.session_id, l.session_id is not null and s.session_id is null as is_gone, s.closed = 1 as is_closed,
+        select a.group_id, l.term, l.session_id, l.session_id is not null and s.session_id is null as is_gone, s.closed <> 0 as is_closed,
           s.expires_at_ms <= ${nowMs} or s.expires_at_ms > ${nowMs} + s.ttl_ms as is_off,
           l.session_id = n.session_id as is_own, s.session_id is not null and ${isLive('s', nowMs)} as is_held,
           s.member_id, ${remainingMs('s', nowMs)} as remaining_ms, s.release_count
@@ -142,6 +144,11 @@ export function compileLeaseSql(db: Kysely<WbTables>, { session, lease, contende
       ), counted as (
         update ${session} s set grant_count = s.grant_count + g.n from (select count(*) as n from granted) g
         where s.session_id = ${p.sessionId}::text and g.n > 0 returning s.session_id
+      ), recorded as (
+        insert into ${term} (group_id, term, session_id, member_id, began_at_ms)
+        select g.group_id, g.term, n.session_id, n.member_id, n.now_ms from granted g cross join live n on conflict do nothing
+      ), forgotten as (
+        delete from ${term} t using granted g where t.group_id = g.group_id and t.term = g.term - ${sql.lit(MAX_TERM_RECORDS)}::bigint
       ), notified as materialized (${notification(channel, 'granted')}
       ), over as materialized (
         select x.n, ${clockMs} as now_ms from (select (select count(*) from granted) + (select count(*) from notified) as n) x
@@ -163,17 +170,21 @@ export function compileLeaseSql(db: Kysely<WbTables>, { session, lease, contende
       db,
       (p) => sql`
       with me as materialized (
-        select s.session_id from ${session} s where s.session_id = ${p.sessionId}::text for no key update
+        select s.session_id, s.closed, s.expires_at_ms from ${session} s where s.session_id = ${p.sessionId}::text for no key update
       ), asked as materialized (
-        select a.group_id, a.term from unnest(${p.groupIds}::text[], ${p.terms}::bigint[]) a (group_id, term)
+        select a.group_id, a.term, a.reason from unnest(${p.groupIds}::text[], ${p.terms}::bigint[], ${p.reasons}::text[]) a (group_id, term, reason)
       ), seen as materialized (
         select a.group_id, a.term from asked a join ${lease} l on l.group_id = a.group_id and l.term = a.term and l.session_id is not distinct from ${p.sessionId}::text
       ), locked as materialized (
-        select l.group_id from (select count(*) from me) first cross join seen v join ${lease} l
+        select l.group_id, first.now_ms from (select ${clockMs} as now_ms from (select count(*) from me) waited) first cross join seen v join ${lease} l
           on l.group_id = v.group_id and l.term = v.term and l.session_id is not distinct from ${p.sessionId}::text
         order by l.group_id for update of l skip locked
       ), freed as (
-        update ${lease} l set session_id = null from locked k where l.group_id = k.group_id returning l.group_id, l.term
+        update ${lease} l set session_id = null from locked k where l.group_id = k.group_id returning l.group_id, l.term, k.now_ms
+      ), ended as (
+        update ${term} t set ${endOfTerm('f.now_ms', 'm', sql`a.reason`)}
+        from freed f join asked a on a.group_id = f.group_id and a.term = f.term left join me m on true
+        where t.group_id = f.group_id and t.term = f.term and t.session_id = ${p.sessionId}::text and t.ended_at_ms is null
       ), counted as (
         update ${session} s set release_count = s.release_count + f.n from (select count(*) as n from freed) f
         where s.session_id = ${p.sessionId}::text and f.n > 0 returning s.session_id
@@ -190,8 +201,9 @@ export function compileLeaseSql(db: Kysely<WbTables>, { session, lease, contende
       db,
       (p) => sql`
       with n as materialized (select ${clockMs} as now_ms)
-      select s.grant_count as "grantCount", l.group_id as "groupId", l.term
+      select s.grant_count as "grantCount", l.group_id as "groupId", l.term, t.resign
       from ${session} s cross join n left join ${lease} l on l.session_id = s.session_id
+        left join ${term} t on t.group_id = l.group_id and t.term = l.term and t.session_id = l.session_id
       where s.session_id = ${p.sessionId}::text and ${isLive('s', nowMs)} order by l.group_id`,
     ),
 

@@ -4,13 +4,14 @@ import { sql, type Expression, type RawBuilder, type SqlBool } from 'kysely';
 export interface StoreTables {
   readonly session: RawBuilder<unknown>;
   readonly lease: RawBuilder<unknown>;
+  readonly term: RawBuilder<unknown>;
   readonly contender: RawBuilder<unknown>;
 }
 
 /** See {@link StoreTables}. */
 export function storeTables(schema: string, namespace: string): StoreTables {
   const table = (name: keyof StoreTables): RawBuilder<unknown> => sql.id(schema, namespace + name);
-  return Object.freeze({ session: table('session'), lease: table('lease'), contender: table('contender') });
+  return Object.freeze({ session: table('session'), lease: table('lease'), term: table('term'), contender: table('contender') });
 }
 
 /**
@@ -32,6 +33,9 @@ export function remainingMs(alias: string, nowMs: Expression<number>): RawBuilde
   return sql<number>`least(${sql.ref(alias)}.expires_at_ms - ${nowMs}, ${sql.ref(alias)}.ttl_ms)`;
 }
 
+/** What stands before the groups whose leaders are asked to resign (R1). A version that does not know it takes it for a hint that names nothing. */
+export const RESIGN_MARK = 'resign:';
+
 /** The longest payload of a NOTIFY, in bytes; PostgreSQL's limit is below 8,000. */
 const MAX_PAYLOAD_BYTES = 7_900;
 
@@ -39,7 +43,7 @@ const MAX_PAYLOAD_BYTES = 7_900;
  * The body of a CTE that notifies once if `changed` (a CTE with `group_id`) has any row: with a JSON array of the groups, or with nothing if that is too long.
  * PostgreSQL runs a CTE that only selects when somebody reads it: the statement has to select from it.
  */
-export function notification(channel: string, changed: string): RawBuilder<unknown> {
-  return sql`select pg_notify(${sql.lit(channel)}, case when octet_length(c.payload) <= ${sql.lit(MAX_PAYLOAD_BYTES)} then c.payload else '' end)
+export function notification(channel: string, changed: string, mark: '' | typeof RESIGN_MARK = ''): RawBuilder<unknown> {
+  return sql`select pg_notify(${sql.lit(channel)}, case when octet_length(c.payload) <= ${sql.lit(MAX_PAYLOAD_BYTES)} then ${sql.lit(mark)} || c.payload else '' end)
     from (select json_agg(g.group_id)::text as payload, count(*) as n from ${sql.ref(changed)} g) c where c.n > 0`;
 }

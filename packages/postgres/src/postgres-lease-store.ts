@@ -1,5 +1,6 @@
 import {
   assertBatch,
+  assertHistoryRequest,
   assertLeases,
   assertName,
   assertNewSession,
@@ -13,16 +14,20 @@ import {
   type HeartbeatRequest,
   type HeartbeatResult,
   type HeldLeases,
+  type HeldLeaseView,
   type LeaseHint,
   type LeaseKey,
+  type LeaseRelease,
   type LeaseStore,
   type LeaseStoreCapabilities,
   type LeaseView,
   type MemberView,
   type NewSession,
   type ReleaseResult,
+  type ResignRequestResult,
+  type TermRecord,
 } from '@wb/core';
-import { fencedErrorOf, type SqlArguments, type SqlStatement } from '@wb/sql';
+import { fencedErrorOf, type SqlArguments, type SqlStatement, termRecords } from '@wb/sql';
 import { createHash } from 'node:crypto';
 import { afterSome, inParts, PART_SIZE } from './batch-parts.js';
 import { claimPart, sessionDeadRow } from './claim-part.js';
@@ -117,6 +122,8 @@ class PostgresStore implements PostgresLeaseStore {
       precisionMs: 1,
       watch: !pooler,
       fencing: true,
+      history: true,
+      resignRequests: true,
     });
     if (!pooler) this.watch = async (onHint, callOptions) => await this.#watch(onHint, callOptions);
   }
@@ -212,9 +219,10 @@ class PostgresStore implements PostgresLeaseStore {
     });
   }
 
-  async release(sessionId: string, leases: readonly LeaseKey[], options?: CallOptions): Promise<readonly ReleaseResult[]> {
+  async release(sessionId: string, leases: readonly LeaseRelease[], options?: CallOptions): Promise<readonly ReleaseResult[]> {
     assertLeases(sessionId, leases);
     const keyOf = ({ groupId, term }: LeaseKey): string => `${term} ${groupId}`;
+    const reasonOf = new Map(leases.map((lease) => [keyOf(lease), lease.reason ?? 'released']));
     const released = new Set<string>();
     await this.#inParts(
       { operation: 'release', options },
@@ -226,6 +234,7 @@ class PostgresStore implements PostgresLeaseStore {
               sessionId,
               groupIds: textArray(asked.map(({ groupId }) => groupId)),
               terms: wholeArray(asked.map(({ term }) => term)),
+              reasons: textArray(asked.map((lease) => reasonOf.get(keyOf(lease))!)),
             }),
           pause: (delayMs) => this.#client.wait(call, pause(delayMs)),
           limitMs: this.#lockTimeoutMs,
@@ -249,7 +258,9 @@ class PostgresStore implements PostgresLeaseStore {
     return {
       alive: true,
       grantCount: Number(first.grantCount),
-      leases: rows.flatMap(({ groupId, term }) => (groupId === null ? [] : [{ groupId, term: Number(term) }])),
+      leases: rows.flatMap(({ groupId, term, resign }): HeldLeaseView[] =>
+        groupId === null ? [] : [{ groupId, term: Number(term), ...(Number(resign) === 1 && { resignRequested: true }) }],
+      ),
     };
   }
 
@@ -268,6 +279,22 @@ class PostgresStore implements PostgresLeaseStore {
       }
     });
     return views;
+  }
+
+  async history(groupIds: readonly string[], limit: number, options?: CallOptions): Promise<readonly TermRecord[]> {
+    assertHistoryRequest(groupIds, limit);
+    const records: TermRecord[] = [];
+    await this.#inParts({ operation: 'history', options }, [...new Set(groupIds)], async (call, part) => {
+      records.push(...termRecords(await this.#client.run(call, this.#sql.history, { groupIds: textArray(part), limit })));
+    });
+    return records;
+  }
+
+  async requestResign(groupId: string, options?: CallOptions): Promise<ResignRequestResult> {
+    assertName('groupId', groupId);
+    const [row] = await this.#client.run({ operation: 'requestResign', options }, this.#sql.requestResign, { groupId });
+    const holder = row === undefined ? null : holderOf(row);
+    return holder === null ? { kind: 'not-held' } : { kind: 'requested', holder };
   }
 
   async members(options?: CallOptions): Promise<readonly MemberView[]> {

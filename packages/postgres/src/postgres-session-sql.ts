@@ -9,6 +9,7 @@ import { sql, type Kysely } from 'kysely';
 import { compiled } from './compiled.js';
 import type { Whole } from './postgres-claim-sql.js';
 import { clockMs, isLive, notification, remainingMs, type StoreTables } from './postgres-fragments.js';
+import { endOfTerm } from './postgres-term-sql.js';
 
 /** What `members` returns of a session; `metadata` is JSON. */
 export interface MemberRow {
@@ -64,7 +65,7 @@ export interface SessionSql {
 }
 
 /** Compiles {@link SessionSql}, once for a store. */
-export function compileSessionSql(db: Kysely<WbTables>, { session, lease, contender }: StoreTables, channel: string): SessionSql {
+export function compileSessionSql(db: Kysely<WbTables>, { session, lease, term, contender }: StoreTables, channel: string): SessionSql {
   const nowMs = sql<number>`n.now_ms`;
   return Object.freeze<SessionSql>({
     openSession: compiled(
@@ -114,13 +115,20 @@ export function compileSessionSql(db: Kysely<WbTables>, { session, lease, conten
       ), own as materialized (
         select m.session_id, m.closed, m.expires_at_ms, ${clockMs} as now_ms from me m
       ), ended as (
-        update ${session} s set closed = 1, expires_at_ms = least(n.expires_at_ms, ${nowMs}) from own n
-        where s.session_id = n.session_id and n.closed = 0 returning s.session_id
+        update ${session} s set closed = case when n.expires_at_ms > ${nowMs} then 2 else 1 end, expires_at_ms = least(n.expires_at_ms, ${nowMs}) from own n
+        where s.session_id = n.session_id and n.closed = 0 returning s.session_id, s.closed, s.expires_at_ms
       ), locked as materialized (
         select l.group_id from (select count(*) from own) first cross join ${lease} l where l.session_id = ${p.sessionId}::text
         order by l.group_id limit ${p.limit}::bigint for update of l skip locked
       ), freed as (
-        update ${lease} l set session_id = null from locked k where l.group_id = k.group_id returning l.group_id
+        update ${lease} l set session_id = null from locked k where l.group_id = k.group_id returning l.group_id, l.term
+      ), dead as materialized (
+        -- As it is now: ended just here, or before.
+        select e.session_id, e.closed, e.expires_at_ms, n.now_ms from ended e cross join own n
+        union all select n.session_id, n.closed, n.expires_at_ms, n.now_ms from own n where n.closed <> 0
+      ), term_ended as (
+        update ${term} t set ${endOfTerm('d.now_ms', 'd', sql`null`)} from freed f cross join dead d
+        where t.group_id = f.group_id and t.term = f.term and t.session_id = d.session_id and t.ended_at_ms is null
       ), left_behind as materialized (
         select c.group_id from ${contender} c where c.session_id = ${p.sessionId}::text order by c.group_id limit ${p.limit}::bigint for update of c skip locked
       ), withdrawn as (
@@ -150,12 +158,15 @@ export function compileSessionSql(db: Kysely<WbTables>, { session, lease, conten
       with n as materialized (
         select ${clockMs} as now_ms
       ), dead as materialized (
-        select s.session_id from n join ${session} s on s.expires_at_ms <= ${nowMs} - ${p.retentionMs}::bigint
+        select s.session_id, s.closed, s.expires_at_ms, n.now_ms from n join ${session} s on s.expires_at_ms <= ${nowMs} - ${p.retentionMs}::bigint
         order by s.session_id limit ${p.sessionLimit}::bigint for update of s skip locked
       ), leases as materialized (
         select l.group_id from dead d join ${lease} l on l.session_id = d.session_id order by l.group_id limit ${p.rowLimit}::bigint for update of l skip locked
       ), freed as (
-        update ${lease} l set session_id = null from leases k where l.group_id = k.group_id
+        update ${lease} l set session_id = null from leases k where l.group_id = k.group_id returning l.group_id, l.term
+      ), term_ended as (
+        update ${term} t set ${endOfTerm('d.now_ms', 'd', sql`null`)} from freed f cross join dead d
+        where t.group_id = f.group_id and t.term = f.term and t.session_id = d.session_id and t.ended_at_ms is null
       ), contenders as materialized (
         select c.session_id, c.group_id from dead d join ${contender} c on c.session_id = d.session_id
         order by c.session_id, c.group_id limit ${p.rowLimit}::bigint for update of c skip locked

@@ -6,8 +6,10 @@ export { assertNamespace, DEFAULT_NAMESPACE, MAX_NAMESPACE_LENGTH, NamespacePlug
 export { notMigratedError } from './not-migrated.js';
 export { compilingKysely, statement } from './statement.js';
 export { TABLE_NAMES } from './tables.js';
+export { termRecords } from './term-records.js';
 
 export type { KyselyTransaction } from './kysely-transaction.js';
 export type { SchemaDialect } from './migrations.js';
 export type { SqlArguments, SqlParameters, SqlStatement, SqlValue } from './statement.js';
-export type { ContenderTable, LeaseTable, MigrationTable, SessionTable, WbTables } from './tables.js';
+export type { ContenderTable, LeaseTable, MigrationTable, SessionTable, TermTable, WbTables } from './tables.js';
+export type { TermRow } from './term-records.js';

@@ -57,8 +57,12 @@ describe('planMigrations', () => {
         'constraint "wb_contender_key" primary key ("session_id", "group_id"))',
       'create index if not exists "wb_contender_group_id" on "wb_contender" ("group_id")',
       'insert into "wb_migration" ("name") values (?)',
+      'create table if not exists "wb_term" ("group_id" NAME not null, "term" INTEGER not null, "session_id" NAME not null, ' +
+        '"member_id" NAME not null, "began_at_ms" INTEGER not null, "ended_at_ms" INTEGER, "end_reason" NAME, ' +
+        '"resign" INTEGER default 0 not null, constraint "wb_term_key" primary key ("group_id", "term"))',
+      'insert into "wb_migration" ("name") values (?)',
     ]);
-    expect(MIGRATION_NAMES).toEqual(['0001-sessions-and-leases']);
+    expect(MIGRATION_NAMES).toEqual(['0001-sessions-and-leases', '0002-terms']);
   });
 
   it('no index has the expiry: a heartbeat must touch none', () => {

@@ -36,7 +36,10 @@ interface Migration {
  * Never changed once published, only added to. A new one must leave the tables fit for the versions before it, because nodes of both versions
  * run side by side during a deployment.
  */
-const MIGRATIONS: readonly Migration[] = Object.freeze([{ name: '0001-sessions-and-leases', statements: sessionsAndLeases }]);
+const MIGRATIONS: readonly Migration[] = Object.freeze([
+  { name: '0001-sessions-and-leases', statements: sessionsAndLeases },
+  { name: '0002-terms', statements: terms },
+]);
 
 /** The names of the migrations that this version knows, in order. */
 export const MIGRATION_NAMES: readonly string[] = Object.freeze(MIGRATIONS.map(({ name }) => name));
@@ -112,6 +115,28 @@ function sessionsAndLeases(dialect: SchemaDialect, namespace: string): readonly 
         .addPrimaryKeyConstraint(`${namespace}contender_key`, ['session_id', 'group_id']),
     ),
     schema.createIndex(`${namespace}contender_group_id`).ifNotExists().on('contender').column('group_id').compile(),
+  ];
+}
+
+function terms(dialect: SchemaDialect, namespace: string): readonly CompiledQuery[] {
+  const name = dialect.nameType as Expression<string>;
+  const integer = dialect.integerType as Expression<number>;
+  return [
+    finish(
+      dialect,
+      dialect.db.schema
+        .createTable('term')
+        .ifNotExists()
+        .addColumn('group_id', name, (column) => column.notNull())
+        .addColumn('term', integer, (column) => column.notNull())
+        .addColumn('session_id', name, (column) => column.notNull())
+        .addColumn('member_id', name, (column) => column.notNull())
+        .addColumn('began_at_ms', integer, (column) => column.notNull())
+        .addColumn('ended_at_ms', integer)
+        .addColumn('end_reason', name)
+        .addColumn('resign', integer, (column) => column.notNull().defaultTo(0))
+        .addPrimaryKeyConstraint(`${namespace}term_key`, ['group_id', 'term']),
+    ),
   ];
 }
 

@@ -6,7 +6,7 @@ export interface SessionTable {
   opened_at_ms: number;
   /** The session is live before this instant. Never indexed: every heartbeat writes it, and must touch no index. */
   expires_at_ms: number;
-  /** 1 when the session was closed, or was seen expired by a write: dead for good, whatever the clock does later (S2). Else 0. */
+  /** Dead for good, whatever the clock does later (S2): 1 when a write has seen it expired, 2 when it was closed before that. Else 0. */
   closed: number;
   /** Fresh grants that the session was ever given. */
   grant_count: number;
@@ -25,6 +25,20 @@ export interface LeaseTable {
   session_id: string | null;
 }
 
+/** One term of a group: a bounded record (H1–H3), and the place where a request to resign is noted (R1). */
+export interface TermTable {
+  group_id: string;
+  term: number;
+  session_id: string;
+  member_id: string;
+  began_at_ms: number;
+  /** Set by whoever takes the session's name off the lease: a release, or the tidying up after a dead session. A takeover writes nothing here: the session's row tells, or the next term. */
+  ended_at_ms: number | null;
+  end_reason: string | null;
+  /** 1 when the leader was asked to hand over. */
+  resign: number;
+}
+
 /** Who contends for what: written when contending starts and ends, never with a heartbeat. */
 export interface ContenderTable {
   session_id: string;
@@ -40,9 +54,10 @@ export interface MigrationTable {
 export interface WbTables {
   session: SessionTable;
   lease: LeaseTable;
+  term: TermTable;
   contender: ContenderTable;
   migration: MigrationTable;
 }
 
 /** The names of the tables, without the namespace. */
-export const TABLE_NAMES: readonly (keyof WbTables)[] = Object.freeze(['session', 'lease', 'contender', 'migration'] as const);
+export const TABLE_NAMES: readonly (keyof WbTables)[] = Object.freeze(['session', 'lease', 'term', 'contender', 'migration'] as const);

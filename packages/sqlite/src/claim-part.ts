@@ -11,7 +11,12 @@ export function claimPart(statements: StoreStatements, sessionId: string, part: 
   }
   const groupIds = JSON.stringify(part);
   const granted = new Map(statements.claim.all({ sessionId, groupIds, nowMs }).map(({ groupId, term }) => [groupId, term]));
-  if (granted.size > 0) statements.countGrants.run({ sessionId, count: granted.size });
+  if (granted.size > 0) {
+    statements.countGrants.run({ sessionId, count: granted.size });
+    const grants = JSON.stringify([...granted]);
+    statements.recordTerms.run({ sessionId, grants, nowMs });
+    statements.forgetTerms.run({ grants });
+  }
   const leases = granted.size === part.length ? [] : statements.leases.all({ groupIds, nowMs });
   return part.map((groupId, key): ClaimResult => {
     const term = granted.get(groupId);

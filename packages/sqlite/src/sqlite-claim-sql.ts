@@ -41,11 +41,11 @@ export interface LeaseSql {
    */
   readonly release: SqlStatement<{ sessionId: string; leases: string }, { readonly groupId: string; readonly term: number }>;
   /** What a session holds. */
-  readonly held: SqlStatement<{ sessionId: string }, { readonly groupId: string; readonly term: number }>;
+  readonly held: SqlStatement<{ sessionId: string }, { readonly groupId: string; readonly term: number; readonly resign: number }>;
   /** {@link LeaseSql.leases}, with the number of those who contend; one statement, one snapshot. */
   readonly read: SqlStatement<{ groupIds: string; nowMs: number }, LeaseViewRow>;
-  /** Takes the dead sessions' names off at most `limit` leases. They are free already (L1); their terms stay (L2). */
-  readonly clearLeases: SqlStatement<{ sessionIds: string; limit: number }, unknown>;
+  /** Takes the dead sessions' names off at most `limit` leases, and returns these. They are free already (L1); their terms stay (L2). */
+  readonly clearLeases: SqlStatement<{ sessionIds: string; limit: number }, { readonly groupId: string; readonly term: number }>;
   /** Inserts for a live session only; repeating it changes nothing. */
   readonly contend: SqlStatement<Groups & { nowMs: number }, unknown>;
   /** Deletes by primary key; repeating it changes nothing. */
@@ -98,7 +98,14 @@ export function compileLeaseSql(db: Kysely<WbTables>): LeaseSql {
     ),
 
     held: statement((p) =>
-      db.selectFrom('lease').where('session_id', '=', p.sessionId).select(['group_id as groupId', 'term']).orderBy('group_id'),
+      db
+        .selectFrom('lease as l')
+        .leftJoin('term as t', (join) =>
+          join.onRef('t.group_id', '=', 'l.group_id').onRef('t.term', '=', 'l.term').onRef('t.session_id', '=', 'l.session_id'),
+        )
+        .where('l.session_id', '=', p.sessionId)
+        .select(['l.group_id as groupId', 'l.term', sql<number>`coalesce(t.resign, 0)`.as('resign')])
+        .orderBy('l.group_id'),
     ),
 
     read: statement((p) =>
@@ -127,7 +134,8 @@ export function compileLeaseSql(db: Kysely<WbTables>): LeaseSql {
             .where('session_id', 'in', db.selectFrom(asked(p.sessionIds).as('asked')).select('asked.value'))
             .select('group_id')
             .limit(p.limit),
-        ),
+        )
+        .returning(['group_id as groupId', 'term']),
     ),
 
     contend: statement((p) =>

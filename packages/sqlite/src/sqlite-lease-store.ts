@@ -1,5 +1,6 @@
 import {
   assertBatch,
+  assertHistoryRequest,
   assertLeases,
   assertName,
   assertNewSession,
@@ -13,15 +14,18 @@ import {
   type HeartbeatRequest,
   type HeartbeatResult,
   type HeldLeases,
-  type LeaseKey,
+  type HeldLeaseView,
+  type LeaseRelease,
   type LeaseStore,
   type LeaseStoreCapabilities,
   type LeaseView,
   type MemberView,
   type NewSession,
   type ReleaseResult,
+  type ResignRequestResult,
+  type TermRecord,
 } from '@wb/core';
-import { fencedErrorOf, isKysely, partsOf, type KyselyTransaction, type SchemaDialect } from '@wb/sql';
+import { fencedErrorOf, isKysely, partsOf, termRecords, type KyselyTransaction, type SchemaDialect } from '@wb/sql';
 import { claimPart, holderOf } from './claim-part.js';
 import { FencedTransactions } from './fenced-transaction.js';
 import { SqliteClient, type Call } from './sqlite-client.js';
@@ -121,6 +125,8 @@ export class SqliteStore implements SqliteLeaseStore {
       precisionMs: 1,
       watch: false,
       fencing: true,
+      history: true,
+      resignRequests: true,
     });
   }
 
@@ -170,7 +176,7 @@ export class SqliteStore implements SqliteLeaseStore {
     // The first part ends the session and so frees its leases (L1, S3). The others only tidy up.
     await this.#client.transactParts(call('closeSession', 'durable', options), untilDone(), (progress, statements, nowMs) => {
       if (!progress.hasBegun) statements.closeSession.run({ sessionId, nowMs });
-      const leaseCount = statements.clearLeases.run({ sessionIds, limit: PART_SIZE });
+      const leaseCount = clearLeases(statements, sessionIds, PART_SIZE, nowMs);
       const contenderCount = statements.clearContenders.run({ sessionIds, limit: PART_SIZE });
       progress.hasBegun = true;
       progress.isDone = leaseCount < PART_SIZE && contenderCount < PART_SIZE;
@@ -201,12 +207,16 @@ export class SqliteStore implements SqliteLeaseStore {
     return parts.flat();
   }
 
-  async release(sessionId: string, leases: readonly LeaseKey[], options?: CallOptions): Promise<readonly ReleaseResult[]> {
+  async release(sessionId: string, leases: readonly LeaseRelease[], options?: CallOptions): Promise<readonly ReleaseResult[]> {
     assertLeases(sessionId, leases);
-    const parts = await this.#client.transactParts(call('release', 'durable', options), partsOf(leases, PART_SIZE), (part, statements) => {
+    const parts = await this.#client.transactParts(call('release', 'durable', options), partsOf(leases, PART_SIZE), (part, statements, nowMs) => {
       const keys = JSON.stringify(part.map(({ groupId, term }) => [groupId, term]));
       const freed = new Map(statements.release.all({ sessionId, leases: keys }).map(({ groupId, term }) => [groupId, term]));
-      if (freed.size > 0) statements.countReleases.run({ sessionId, count: freed.size });
+      if (freed.size > 0) {
+        statements.countReleases.run({ sessionId, count: freed.size });
+        const ended = part.filter(({ groupId, term }) => freed.get(groupId) === term);
+        statements.endTerms.run({ ends: JSON.stringify(ended.map(({ groupId, term, reason }) => [groupId, term, reason ?? 'released'])), nowMs });
+      }
       return part.map(({ groupId, term }): ReleaseResult => {
         // A duplicate finds the lease free already.
         const isReleased = freed.get(groupId) === term && freed.delete(groupId);
@@ -221,7 +231,10 @@ export class SqliteStore implements SqliteLeaseStore {
     return await this.#client.transact(call('held', 'read', options), (statements, nowMs): HeldLeases => {
       const session = statements.liveSession.get({ sessionId, nowMs });
       if (session === undefined) return { alive: false, grantCount: 0, leases: [] };
-      return { alive: true, grantCount: session.grantCount, leases: statements.held.all({ sessionId }) };
+      const leases = statements.held
+        .all({ sessionId })
+        .map(({ groupId, term, resign }): HeldLeaseView => ({ groupId, term, ...(resign === 1 && { resignRequested: true }) }));
+      return { alive: true, grantCount: session.grantCount, leases };
     });
   }
 
@@ -241,6 +254,28 @@ export class SqliteStore implements SqliteLeaseStore {
       },
     );
     return parts.flat();
+  }
+
+  async history(groupIds: readonly string[], limit: number, options?: CallOptions): Promise<readonly TermRecord[]> {
+    assertHistoryRequest(groupIds, limit);
+    const parts = await this.#client.transactParts(
+      call('history', 'read', options),
+      partsOf([...new Set(groupIds)], PART_SIZE),
+      (part, statements, nowMs) => termRecords(statements.history.all({ groupIds: JSON.stringify(part), limit, nowMs })),
+    );
+    return parts.flat();
+  }
+
+  async requestResign(groupId: string, options?: CallOptions): Promise<ResignRequestResult> {
+    assertName('groupId', groupId);
+    return await this.#client.transact(call('requestResign', 'durable', options), (statements, nowMs): ResignRequestResult => {
+      const [row] = statements.leases.all({ groupIds: JSON.stringify([groupId]), nowMs });
+      const holder = row === undefined ? null : holderOf(row);
+      if (holder === null) return { kind: 'not-held' };
+      const { sessionId, term } = holder;
+      if (statements.markResign.run({ groupId, term, sessionId }) > 0) statements.countRequest.run({ sessionId });
+      return { kind: 'requested', holder };
+    });
   }
 
   async members(options?: CallOptions): Promise<readonly MemberView[]> {
@@ -281,10 +316,19 @@ export class SqliteStore implements SqliteLeaseStore {
     const dead = statements.longDead.all({ deadSinceMs: nowMs - this.#sessionRetentionMs, limit: PRUNED_SESSIONS });
     if (dead.length === 0) return;
     const sessionIds = JSON.stringify(dead.map(({ sessionId }) => sessionId));
-    statements.clearLeases.run({ sessionIds, limit: PRUNED_ROWS });
+    clearLeases(statements, sessionIds, PRUNED_ROWS, nowMs);
     statements.clearContenders.run({ sessionIds, limit: PRUNED_ROWS });
     statements.deleteSessions.run({ sessionIds });
   }
+}
+
+/** Takes the names of dead sessions off their leases, and notes how their terms ended (H2); how many there were. */
+function clearLeases(statements: StoreStatements, sessionIds: string, limit: number, nowMs: number): number {
+  const cleared = statements.clearLeases.all({ sessionIds, limit });
+  if (cleared.length > 0) {
+    statements.endTerms.run({ ends: JSON.stringify(cleared.map(({ groupId, term }) => [groupId, term, null])), nowMs });
+  }
+  return cleared.length;
 }
 
 function call(operation: string, durability: Durability, options: CallOptions | undefined): Call {

@@ -133,7 +133,7 @@ export function compileSessionSql(db: Kysely<WbTables>): SessionSql {
     closeSession: statement((p) =>
       db
         .updateTable('session')
-        .set({ closed: 1, expires_at_ms: sql<number>`min(expires_at_ms, ${p.nowMs})` })
+        .set({ closed: sql<number>`iif(expires_at_ms > ${p.nowMs}, 2, 1)`, expires_at_ms: sql<number>`min(expires_at_ms, ${p.nowMs})` })
         .where('session_id', '=', p.sessionId)
         .where('closed', '=', 0),
     ),

@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import { compileLeaseSql, type LeaseSql } from './sqlite-claim-sql.js';
 import { compileFenceSql, type FenceSql } from './sqlite-fence-sql.js';
 import { compileSessionSql, type SessionSql } from './sqlite-session-sql.js';
+import { compileTermSql, type TermSql } from './sqlite-term-sql.js';
 import type { UserDatabase, UserStatement } from './user-database.js';
 
 /** A statement that the driver has prepared, typed. */
@@ -32,7 +33,7 @@ export class PreparedStatement<Args extends SqlArguments, Row> {
 }
 
 /** All statements of the store, compiled: text only, for any number of connections. */
-export type StoreSql = SessionSql & LeaseSql & FenceSql;
+export type StoreSql = SessionSql & LeaseSql & TermSql & FenceSql;
 
 /** All statements of the store, prepared on one connection. */
 export type StoreStatements = {
@@ -41,7 +42,7 @@ export type StoreStatements = {
 
 /** Compiles everything, once for a store. */
 export function compileStoreSql(db: Kysely<WbTables>, namespace: string): StoreSql {
-  return Object.freeze({ ...compileSessionSql(db), ...compileLeaseSql(db), ...compileFenceSql(db, namespace) });
+  return Object.freeze({ ...compileSessionSql(db), ...compileLeaseSql(db), ...compileTermSql(db), ...compileFenceSql(db, namespace) });
 }
 
 /** Prepares everything, once for a connection; the tables must be there. */

@@ -7,6 +7,7 @@ import { modelCases } from './model.js';
 import { processCases } from './processes.js';
 import { raceCases } from './races.js';
 import { sessionCases } from './sessions.js';
+import { resignCases, termCases } from './terms.js';
 import { timeCases } from './time.js';
 
 /** Every case, by rule and number. */
@@ -20,6 +21,8 @@ export const conformanceCases: readonly ConformanceCase[] = Object.freeze(
     ...timeCases,
     ...callCases,
     ...hintCases,
+    ...termCases,
+    ...resignCases,
     ...processCases,
   ].toSorted((a, b) => compareIds(a.id, b.id)),
 );

@@ -6,14 +6,16 @@
  */
 import { StoreError } from '../errors.js';
 import { fencedError, type FenceLease } from '../fence.js';
+import { MAX_TERM_RECORDS, type ResignRequestResult, type TermRecord } from '../term-record.js';
 import type {
   ClaimResult,
   HeartbeatRequest,
   HeartbeatResult,
   HeldLeases,
+  HeldLeaseView,
   LeaseHint,
   LeaseHolder,
-  LeaseKey,
+  LeaseRelease,
   LeaseView,
   MemberView,
   NewSession,
@@ -44,6 +46,19 @@ export interface SessionRow {
 export interface LeaseRow {
   term: number;
   holderId: string | null;
+  /** The last terms, the latest first (H1–H3). */
+  readonly terms: TermRow[];
+}
+
+/** One term of a group. */
+export interface TermRow {
+  readonly term: number;
+  readonly sessionId: string;
+  readonly memberId: string;
+  readonly beganAt: StoreInstant;
+  /** Set by whoever takes the session's name off the lease. */
+  end: { readonly at: StoreInstant; readonly reason: string } | null;
+  resignRequested: boolean;
 }
 
 /** How long dead sessions are kept by default, in ms. */
@@ -105,12 +120,13 @@ export class MemoryDatabase {
     return { alive: true, grantCount: session.grantCount, standbyRank, holders };
   }
 
-  closeSession(sessionId: string, _nowMs: StoreInstant): void {
+  closeSession(sessionId: string, nowMs: StoreInstant): void {
     const session = this.sessions.get(sessionId);
     if (session === undefined || session.isClosed) return;
+    const end = this.#endOf(session, 'closed', nowMs);
     session.isClosed = true;
     const freed = [...session.holds];
-    for (const groupId of freed) this.#free(groupId, session);
+    for (const groupId of freed) this.#free(groupId, session, end);
     session.contends.clear();
     this.hint(freed);
   }
@@ -130,14 +146,24 @@ export class MemoryDatabase {
     const results = groupIds.map((groupId): ClaimResult => {
       const session = this.sessions.get(sessionId);
       if (!this.isLive(session, nowMs)) return { kind: 'refused', groupId, reason: 'session-dead' };
-      const lease = this.leases.get(groupId) ?? { term: 0, holderId: null };
+      const lease = this.leases.get(groupId) ?? { term: 0, holderId: null, terms: [] };
       if (lease.holderId === sessionId) return { kind: 'granted', groupId, term: lease.term, fresh: false };
       const holder = this.#holder(lease, nowMs);
       if (holder) return { kind: 'refused', groupId, reason: 'held', holder };
-      if (lease.holderId !== null) this.sessions.get(lease.holderId)?.holds.delete(groupId);
+      const dead = lease.holderId === null ? undefined : this.sessions.get(lease.holderId);
+      if (dead !== undefined) this.#free(groupId, dead, this.#endOf(dead, 'expired', nowMs));
       lease.term += 1;
       lease.holderId = sessionId;
       this.leases.set(groupId, lease);
+      lease.terms.unshift({
+        term: lease.term,
+        sessionId,
+        memberId: session.memberId,
+        beganAt: nowMs,
+        end: null,
+        resignRequested: false,
+      });
+      lease.terms.splice(MAX_TERM_RECORDS);
       session.holds.add(groupId);
       session.grantCount += 1;
       granted.push(groupId);
@@ -147,15 +173,15 @@ export class MemoryDatabase {
     return results;
   }
 
-  release(sessionId: string, leases: readonly LeaseKey[], _nowMs: StoreInstant): readonly ReleaseResult[] {
+  release(sessionId: string, leases: readonly LeaseRelease[], nowMs: StoreInstant): readonly ReleaseResult[] {
     const freed: string[] = [];
-    const results = leases.map(({ groupId, term }): ReleaseResult => {
+    const results = leases.map(({ groupId, term, reason = 'released' }): ReleaseResult => {
       const lease = this.leases.get(groupId);
       if (lease === undefined || lease.holderId !== sessionId || lease.term !== term) return { groupId, term, kind: 'not-held' };
       const session = this.sessions.get(sessionId);
       if (session) {
         session.releaseCount += 1;
-        this.#free(groupId, session);
+        this.#free(groupId, session, this.isLive(session, nowMs) ? { at: nowMs, reason } : this.#endOf(session, 'expired', nowMs));
       }
       lease.holderId = null;
       freed.push(groupId);
@@ -168,7 +194,10 @@ export class MemoryDatabase {
   held(sessionId: string, nowMs: StoreInstant): HeldLeases {
     const session = this.sessions.get(sessionId);
     if (!this.isLive(session, nowMs)) return { alive: false, grantCount: 0, leases: [] };
-    const leases = [...session.holds].map((groupId) => ({ groupId, term: this.leases.get(groupId)!.term }));
+    const leases = [...session.holds].map((groupId): HeldLeaseView => {
+      const { term, terms } = this.leases.get(groupId)!;
+      return { groupId, term, ...(terms[0]?.resignRequested === true && { resignRequested: true }) };
+    });
     return { alive: true, grantCount: session.grantCount, leases };
   }
 
@@ -198,6 +227,32 @@ export class MemoryDatabase {
       }));
   }
 
+  history(groupIds: readonly string[], limit: number, nowMs: StoreInstant): readonly TermRecord[] {
+    return [...new Set(groupIds)].flatMap((groupId) => {
+      const lease = this.leases.get(groupId);
+      return (lease?.terms ?? []).slice(0, limit).map(({ term, sessionId, memberId, beganAt, end }): TermRecord => {
+        const holder = term === lease?.term && lease.holderId === sessionId ? this.sessions.get(sessionId) : undefined;
+        // Nobody has taken the name of a session off that has died since.
+        const ended = end ?? (holder === undefined || this.isLive(holder, nowMs) ? null : this.#endOf(holder, 'expired', nowMs));
+        const endedAgoMs = ended && nowMs - ended.at;
+        return { groupId, term, sessionId, memberId, beganAgoMs: nowMs - beganAt, endedAgoMs, endReason: ended && ended.reason };
+      });
+    });
+  }
+
+  requestResign(groupId: string, nowMs: StoreInstant): ResignRequestResult {
+    const lease = this.leases.get(groupId);
+    const holder = lease ? this.#holder(lease, nowMs) : null;
+    const row = lease?.terms[0];
+    if (holder === null || row === undefined) return { kind: 'not-held' };
+    if (!row.resignRequested) {
+      row.resignRequested = true;
+      this.sessions.get(holder.sessionId)!.grantCount += 1;
+      this.hint([groupId], true);
+    }
+    return { kind: 'requested', holder };
+  }
+
   /** Fails unless the lease stands: the term is the last one, and its session has not given it up (L6). Whether that session lives is not asked: as long as nobody has taken over, nobody else writes. */
   assertStanding(lease: FenceLease): void {
     const row = this.leases.get(lease.groupId);
@@ -215,7 +270,7 @@ export class MemoryDatabase {
   prune(nowMs: StoreInstant): void {
     for (const session of this.sessions.values()) {
       if (nowMs < session.expiresAt + this.#retentionMs) continue;
-      for (const groupId of session.holds) this.leases.get(groupId)!.holderId = null;
+      for (const groupId of [...session.holds]) this.#free(groupId, session, this.#endOf(session, 'expired', nowMs));
       this.sessions.delete(session.sessionId);
     }
   }
@@ -227,9 +282,9 @@ export class MemoryDatabase {
     return () => this.#watchers.delete(watcher);
   }
 
-  protected hint(groupIds: readonly string[]): void {
+  protected hint(groupIds: readonly string[], resign: boolean = false): void {
     if (groupIds.length === 0) return;
-    for (const watcher of this.#watchers) watcher({ groupIds });
+    for (const watcher of this.#watchers) watcher({ groupIds, ...(resign && { resign }) });
   }
 
   #holder(lease: LeaseRow, nowMs: StoreInstant): LeaseHolder | null {
@@ -239,8 +294,16 @@ export class MemoryDatabase {
     return { sessionId, memberId, term: lease.term, remainingMs: session.expiresAt - nowMs, releaseCount };
   }
 
-  #free(groupId: string, session: SessionRow): void {
+  #free(groupId: string, session: SessionRow, end: NonNullable<TermRow['end']>): void {
     session.holds.delete(groupId);
-    this.leases.get(groupId)!.holderId = null;
+    const lease = this.leases.get(groupId)!;
+    lease.holderId = null;
+    const [row] = lease.terms;
+    if (row?.term === lease.term) row.end ??= end;
+  }
+
+  /** How the terms of a session end that does not give them back: now, or when it expired. */
+  #endOf(session: SessionRow, reason: 'closed' | 'expired', nowMs: StoreInstant): NonNullable<TermRow['end']> {
+    return nowMs < session.expiresAt ? { at: nowMs, reason } : { at: session.expiresAt, reason: 'expired' };
   }
 }

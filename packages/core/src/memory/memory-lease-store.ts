@@ -6,6 +6,7 @@ import type { CallOptions, LeaseHint, LeaseStore, LeaseStoreCapabilities } from 
 import { assertName } from '../names.js';
 import { runWithinHold } from '../run-within-hold.js';
 import { assertBatch, assertLeases, assertNewSession } from '../session-input.js';
+import { assertHistoryRequest } from '../term-record.js';
 import { MemoryTransaction } from './memory-transaction.js';
 import { MemoryDatabase, type StoreInstant } from './memory-database.js';
 
@@ -24,6 +25,8 @@ const CAPABILITIES: LeaseStoreCapabilities = Object.freeze({
   precisionMs: 1,
   watch: true,
   fencing: true,
+  history: true,
+  resignRequests: true,
 });
 
 /** A store in memory, with what its fenced transactions are given. */
@@ -112,6 +115,18 @@ export function memoryLeaseStore(options: MemoryLeaseStoreOptions = {}): MemoryL
           for (const groupId of groupIds) assertName('groupId', groupId);
         },
         (now) => database.read(groupIds, now),
+      ),
+    history: async (groupIds, limit, call) =>
+      await step(
+        call,
+        () => assertHistoryRequest(groupIds, limit),
+        (now) => database.history(groupIds, limit, now),
+      ),
+    requestResign: async (groupId, call) =>
+      await step(
+        call,
+        () => assertName('groupId', groupId),
+        (now) => database.requestResign(groupId, now),
       ),
     members: async (call) => await step(call, nothing, (now) => database.members(now)),
     watch: async (onHint: (hint: LeaseHint) => void, call) =>

@@ -39,6 +39,8 @@ const OPERATIONS = [
   'held',
   'read',
   'members',
+  'history',
+  'requestResign',
 ] as const;
 
 /**
@@ -80,7 +82,8 @@ export function faultyStore(store: LeaseStore, options: FaultyStoreOptions): Lea
     });
   }
 
-  const faulty = Object.fromEntries(OPERATIONS.map((operation) => [operation, (...args: readonly unknown[]) => call(operation, args)]));
+  const offered = OPERATIONS.filter((operation) => store[operation] !== undefined);
+  const faulty = Object.fromEntries(offered.map((operation) => [operation, (...args: readonly unknown[]) => call(operation, args)]));
   return {
     ...(faulty as unknown as Omit<LeaseStore, 'capabilities' | 'close'>),
     capabilities: { ...store.capabilities, watch: false, fencing: false },
