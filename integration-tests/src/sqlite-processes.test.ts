@@ -36,7 +36,7 @@ describe('stores in eight processes, over one SQLite file', () => {
       );
       expect(await processes[0]!.call(filename, 'members', [])).toHaveLength(PROCESS_COUNT);
       const database = new Database(filename);
-      expect(database.prepare('select count(*) from wb_migration').pluck().get()).toBe(1);
+      expect(database.prepare("select count(*) from wb_migration where name glob '0001-*'").pluck().get()).toBe(1);
       database.close();
     }
   });

@@ -3,8 +3,9 @@ import { runLeaseStoreConformance } from '../src/index.js';
 import { clientMutants } from './mutants/client-mutants.js';
 import { databaseMutants } from './mutants/database-mutants.js';
 import { mutantTarget } from './mutants/mutant.js';
+import { termMutants } from './mutants/term-mutants.js';
 
-const mutants = [...databaseMutants, ...clientMutants];
+const mutants = [...databaseMutants, ...clientMutants, ...termMutants];
 
 describe('each wrong store is killed by the case that is there for it', () => {
   const lines: string[] = [];

@@ -1,5 +1,6 @@
 import type { ClaimResult, HeartbeatRequest, HeartbeatResult, LeaseKey, NewSession, ReleaseResult } from '../src/lease-store.js';
 import { MemoryDatabase, type StoreInstant } from '../src/memory/index.js';
+import type { TermRecord } from '../src/term-record.js';
 
 /** A rule that was broken. */
 export class Violation extends Error {
@@ -107,6 +108,15 @@ export class Audit {
     this.#leases.set(groupId, { term: result.term, holderId: sessionId });
   }
 
+  /** The record of the group's last term, right after a grant. */
+  recorded(sessionId: string, { groupId, term }: ClaimResult & { readonly kind: 'granted' }, record: TermRecord | undefined): void {
+    if (record?.term === term && record.sessionId === sessionId && record.endReason === null) return;
+    throw new Violation(
+      'H1',
+      `group ${groupId} was granted to ${sessionId} in term ${term}, and the record says ${JSON.stringify(record)}`,
+    );
+  }
+
   released(sessionId: string, result: ReleaseResult): void {
     const { groupId, term } = result;
     const lease = this.#leases.get(groupId);
@@ -168,7 +178,10 @@ export class AuditedDatabase extends MemoryDatabase {
   override claim(sessionId: string, groupIds: readonly string[], nowMs: StoreInstant): readonly ClaimResult[] {
     const results = super.claim(sessionId, groupIds, nowMs);
     this.check(() => {
-      for (const result of results) this.audit.claimed(sessionId, result, nowMs);
+      for (const result of results) {
+        this.audit.claimed(sessionId, result, nowMs);
+        if (result.kind === 'granted') this.audit.recorded(sessionId, result, this.history([result.groupId], 1, nowMs)[0]);
+      }
     });
     return results;
   }

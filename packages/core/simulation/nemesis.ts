@@ -1,8 +1,9 @@
+import type { StoreInstant } from '../src/memory/index.js';
 import type { World } from './world.js';
 
 const MEMBER_IDS = ['ada', 'bob', 'cyd', 'dan', 'ada'];
 
-const FAULTS = ['pause', 'suspend', 'crash', 'close', 'resign', 'stop', 'lead', 'jump', 'cut', 'outage', 'again'] as const;
+const FAULTS = ['pause', 'suspend', 'crash', 'close', 'resign', 'stop', 'lead', 'jump', 'cut', 'outage', 'again', 'ask'] as const;
 type Fault = (typeof FAULTS)[number];
 
 /** Breaks things, one at a time and at random, until `untilMs`. */
@@ -21,7 +22,7 @@ async function turnover(world: World, untilMs: number): Promise<void> {
   world.habits = ['steady', 'ends', 'ends', 'throws'];
   world.longestWorkMs = timings.ttlMs / 2;
   for (const memberId of MEMBER_IDS.slice(0, 2 + random.below(2))) world.start(memberId);
-  await strikeUntil(world, untilMs, timings.ttlMs / 8, ['resign', 'stop', 'stop', 'lead', 'lead', 'lead']);
+  await strikeUntil(world, untilMs, timings.ttlMs / 8, ['resign', 'ask', 'stop', 'stop', 'lead', 'lead', 'lead']);
 }
 
 async function everything(world: World, untilMs: number): Promise<void> {
@@ -94,6 +95,10 @@ function strike(world: World, fault: Fault): void {
       return;
     case 'resign':
       if (node.isRunning) void node.shell.resign(groupId);
+      return;
+    case 'ask':
+      // By somebody who takes no part.
+      world.database.requestResign(groupId, world.storeNowMs as StoreInstant);
       return;
     case 'stop':
       if (node.isRunning) node.contends.get(groupId)?.abort();

@@ -9,6 +9,7 @@ import {
   TTL_MS,
 } from '../test-support/coordinator-rig.js';
 import type { LeadOptions } from './coordinator-types.js';
+import type { LeaseStore } from './lease-store.js';
 
 /** `a` leads, `b` stands by. */
 async function pair(
@@ -98,6 +99,78 @@ describe('a graceful hand-over', () => {
     await rig.runFor(TTL_MS);
     expect(b.callsOf('release')).toEqual([]);
     await expect(b.coordinator.resign('')).rejects.toMatchObject({ code: 'INVALID_NAME', field: 'groupId' });
+  });
+
+  it('R1: a leader that is asked from elsewhere hands over with its next heartbeat, as if it had resigned itself', async () => {
+    const rig = new CoordinatorRig();
+    const [a, b] = await pair(rig);
+    const asked = b.coordinator.requestResign('jobs');
+    expect(await rig.settle(asked, 10)).toBe(true);
+    await rig.until('b leads', () => b.isLeading('jobs'), 2 * HEARTBEAT_MS + 20);
+    expect(a.work('jobs').run.context.signal.reason).toMatchObject({ reason: 'resigned' });
+    const [latest, before] = await rig.settle(b.coordinator.history('jobs'), 10);
+    expect(latest).toMatchObject({ term: 2, memberId: 'b', endedAgoMs: null, endReason: null });
+    expect(before).toMatchObject({ term: 1, memberId: 'a', endReason: 'resigned' });
+    expect(before!.endedAgoMs).toBeLessThanOrEqual(before!.beganAgoMs);
+    await rig.runFor(5 * TTL_MS, () => expect(b.isLeading('jobs')).toBe(true));
+  });
+
+  it('R1, W1: it takes milliseconds where the store can push, also when the leader asks itself', async () => {
+    const rig = new CoordinatorRig();
+    const [a, b] = await pair(rig, {}, false, { isDirect: true });
+    const askedAtMs = rig.nowMs;
+    expect(await a.coordinator.requestResign('jobs')).toBe(true);
+    await rig.until('b leads', () => b.isLeading('jobs'), 20);
+    expect(rig.nowMs - askedAtMs).toBeLessThan(20);
+  });
+
+  it('R1: only the group that was asked for is handed over', async () => {
+    const rig = new CoordinatorRig();
+    const [a, b] = await pair(rig);
+    void a.lead('kept');
+    await rig.until('a leads both', () => a.isLeading('kept'));
+    await rig.settle(b.coordinator.requestResign('jobs'), 10);
+    await rig.until('b leads', () => b.isLeading('jobs'));
+    expect(a.isLeading('kept')).toBe(true);
+    expect(a.work('kept').runs).toHaveLength(1);
+  });
+
+  it('R3: it is asked once, however often somebody asks, and the next term is not concerned', async () => {
+    const rig = new CoordinatorRig();
+    const a = rig.start('a');
+    void a.lead('jobs');
+    await rig.until('a leads', () => a.isLeading('jobs'));
+    await rig.settle(Promise.all([1, 2, 3].map(() => a.coordinator.requestResign('jobs'))), 20);
+    await rig.until('a leads again, as nobody else does', () => a.work('jobs').runs.length === 2 && a.isLeading('jobs'));
+    await rig.runFor(5 * TTL_MS, () => expect(a.work('jobs').runs).toHaveLength(2));
+  });
+
+  it('R2: nobody is asked where nobody leads; bad names and limits are refused at the door', async () => {
+    const rig = new CoordinatorRig();
+    const a = rig.start('a');
+    expect(await rig.settle(a.coordinator.requestResign('jobs'), 20)).toBe(false);
+    expect(await rig.settle(a.coordinator.history('jobs'), 20)).toEqual([]);
+    await expect(a.coordinator.requestResign('')).rejects.toMatchObject({ code: 'INVALID_NAME', field: 'groupId' });
+    for (const limit of [0, 101, 1.5]) {
+      await expect(a.coordinator.history('jobs', limit)).rejects.toMatchObject({ code: 'INVALID_OPTION', field: 'limit' });
+    }
+  });
+
+  it('R1, H1: a store that cannot says so', async () => {
+    const rig = new CoordinatorRig();
+    const a = rig.start('a', {
+      wrap: (store) => {
+        const bare: LeaseStore = { ...store, capabilities: { ...store.capabilities, history: false, resignRequests: false } };
+        delete bare.requestResign;
+        delete bare.history;
+        return bare;
+      },
+    });
+    await expect(a.coordinator.requestResign('jobs')).rejects.toMatchObject({
+      code: 'NOT_SUPPORTED',
+      message: expect.stringContaining('resignRequests') as string,
+    });
+    await expect(a.coordinator.history('jobs')).rejects.toMatchObject({ code: 'NOT_SUPPORTED' });
   });
 
   it('two resignations at once are one', async () => {

@@ -76,11 +76,14 @@ export class BellWatch {
     const changed = this.#changes(states);
     if (changed.length === 0) return;
     const sessionIds = JSON.stringify(changed);
-    const [, groups] = await this.#connection.ask(
-      [this.#sql.leaveBell, this.#sql.changedGroups({ sessionIds, limit: NAMED_GROUPS + 1 })],
+    const limit = NAMED_GROUPS + 1;
+    const { leaveBell, changedGroups, resignGroups } = this.#sql;
+    const [, groups, asked] = await this.#connection.ask(
+      [leaveBell, changedGroups({ sessionIds, limit }), resignGroups({ sessionIds, limit })],
       ANSWER_LIMIT_MS,
     );
-    this.#onHint(groups.length > NAMED_GROUPS ? {} : { groupIds: groups.map(({ groupId }) => groupId) });
+    this.#onHint(naming(groups));
+    if (asked.length > 0) this.#onHint({ ...naming(asked), resign: true });
   }
 
   /** The sessions that were given or have lost a lease since the last look. */
@@ -91,6 +94,11 @@ export class BellWatch {
       .filter(({ sessionId, grantCount }) => grantCount > 0 && before.get(sessionId) !== this.#states.get(sessionId))
       .map(({ sessionId }) => sessionId);
   }
+}
+
+/** A hint that names the groups, unless they are too many. */
+function naming(groups: readonly { readonly groupId: string }[]): LeaseHint {
+  return groups.length > NAMED_GROUPS ? {} : { groupIds: groups.map(({ groupId }) => groupId) };
 }
 
 function noBell(what: string): StoreError {

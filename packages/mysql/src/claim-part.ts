@@ -49,7 +49,7 @@ async function claimOpen(
   const missing = open.filter(({ row }) => row.term === null).map(({ groupId }) => groupId);
   const present = open.filter(({ row }) => row.term !== null).map(({ groupId }) => groupId);
   const suspects = sortedTexts(new Set(open.flatMap(({ row }) => (row.sessionId === null ? [] : [row.sessionId]))));
-  const [, , , before, , , , , , , own, seen] = await client.run(call, 'write', [
+  const [, , , before, , , , , , , , , , own, seen] = await client.run(call, 'write', [
     sql.lockSession({ sessionId }),
     sql.settleSessions({ sessionIds: JSON.stringify(suspects) }),
     // After the last wait for a lock: the claimant may have expired in the meantime (T10).
@@ -61,6 +61,9 @@ async function claimOpen(
     sql.grantFree({ sessionId }),
     sql.countAfter({ sessionId, groupIds }),
     sql.countGrants({ sessionId }),
+    sql.recordTerms({ sessionId, groupIds }),
+    sql.findOldTerms({ sessionId, groupIds }),
+    sql.forgetTerms({}),
     sql.own({ sessionId }),
     sql.leases({ groupIds }),
   ]);

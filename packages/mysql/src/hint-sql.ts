@@ -40,6 +40,8 @@ export interface HintSql {
   readonly sessionStates: Step<SessionStateRow>;
   /** Groups that are free, and groups of the sessions: those that may have changed. At most `limit` of each kind. */
   readonly changedGroups: StepFactory<{ sessionIds: string; limit: number }, { readonly groupId: string }>;
+  /** Groups of the sessions whose leaders were asked to resign (R1), at most `limit`. */
+  readonly resignGroups: StepFactory<{ sessionIds: string; limit: number }, { readonly groupId: string }>;
 }
 
 /** Prepares {@link HintSql}, once for a store. */
@@ -73,6 +75,11 @@ export function compileHintSql({ read, write }: StatementCompiler, namespace: st
     changedGroups: read(
       `(select ${asBytes('l.group_id')} from {lease} l where l.session_id is null limit :limit)
       union (select ${asBytes('l.group_id')} from ${asked(':sessionIds')} straight_join {lease} l on l.session_id = asked.name limit :limit)`,
+      { groupId: 'text' },
+    ),
+    resignGroups: read(
+      `select ${asBytes('l.group_id')} from ${asked(':sessionIds')} straight_join {lease} l on l.session_id = asked.name
+        straight_join {term} t on t.group_id = l.group_id and t.term = l.term where t.resign = 1 limit :limit`,
       { groupId: 'text' },
     ),
   });

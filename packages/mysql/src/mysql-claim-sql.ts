@@ -75,7 +75,7 @@ export interface LeaseSql {
   /** Counts what was released in between, in the transaction that releases: who sees the lease free sees the count. */
   readonly countReleases: StepFactory<{ sessionId: string }>;
   /** What a session holds. */
-  readonly held: StepFactory<{ sessionId: string }, { readonly groupId: string; readonly term: number }>;
+  readonly held: StepFactory<{ sessionId: string }, { readonly groupId: string; readonly term: number; readonly resign: number }>;
   /** {@link LeaseSql.leases}, with the number of those who contend; one statement, one snapshot. */
   readonly read: StepFactory<{ groupIds: string }, LeaseViewRow>;
   /** Inserts for a live session only; repeating it changes nothing. */
@@ -165,10 +165,12 @@ export function compileLeaseSql({ read, write, writeMany }: StatementCompiler): 
     countHeldAfter: write(`select count(*) into @wb_after ${FROM_HELD}`),
     countReleases: write('update {session} set release_count = release_count + @wb_before - @wb_after where session_id = :sessionId'),
 
-    held: read(`select ${asBytes('group_id')}, term from {lease} where session_id = :sessionId order by group_id`, {
-      groupId: 'text',
-      term: 'integer',
-    }),
+    held: read(
+      `select ${asBytes('l.group_id')}, l.term, coalesce(t.resign, 0) from {lease} l
+        left join {term} t on t.group_id = l.group_id and t.term = l.term and t.session_id = l.session_id
+      where l.session_id = :sessionId order by l.group_id`,
+      { groupId: 'text', term: 'integer', resign: 'integer' },
+    ),
 
     read: read(
       `select ${LEASE_LIST},

@@ -1,5 +1,6 @@
 import {
   assertBatch,
+  assertHistoryRequest,
   assertLeases,
   assertName,
   assertNewSession,
@@ -13,16 +14,20 @@ import {
   type HeartbeatRequest,
   type HeartbeatResult,
   type HeldLeases,
+  type HeldLeaseView,
   type LeaseHint,
   type LeaseKey,
+  type LeaseRelease,
   type LeaseStore,
   type LeaseStoreCapabilities,
   type LeaseView,
   type MemberView,
   type NewSession,
   type ReleaseResult,
+  type ResignRequestResult,
+  type TermRecord,
 } from '@wb/core';
-import { fencedErrorOf } from '@wb/sql';
+import { fencedErrorOf, termRecords } from '@wb/sql';
 import { boundedParts, sortedTexts } from './batch-part.js';
 import { claimPart, holderOf, inPlaces } from './claim-part.js';
 import type { ConnectionSource } from './connection-source.js';
@@ -38,6 +43,7 @@ import { migrateMysql } from './mysql-migration.js';
 import { resolveOptions, systemEnvironment, type MysqlEnvironment, type MysqlLeaseStoreOptions } from './mysql-options.js';
 import { compileSessionSql, type SessionSql } from './mysql-session-sql.js';
 import { statementCompiler } from './mysql-statement.js';
+import { compileTermSql, type TermSql } from './mysql-term-sql.js';
 import { OwnConnections } from './own-connections.js';
 import { compilePlainHeartbeatSql, plainHeartbeat, type PlainHeartbeatSql } from './plain-heartbeat.js';
 import { pruneSessions, PRUNED_SESSIONS } from './prune-sessions.js';
@@ -46,9 +52,17 @@ import { UserConnections } from './user-connections.js';
 import { fenceStatement, fenceUserTransaction } from './user-fence.js';
 
 /** All statements of the store. */
-export type StoreSql = SessionSql & LeaseSql & PlainHeartbeatSql;
+export type StoreSql = SessionSql & LeaseSql & TermSql & PlainHeartbeatSql;
 
-const CAPABILITIES = { name: 'mysql', durable: true, crossProcess: true, precisionMs: 1, fencing: true } as const;
+const CAPABILITIES = {
+  name: 'mysql',
+  durable: true,
+  crossProcess: true,
+  precisionMs: 1,
+  fencing: true,
+  history: true,
+  resignRequests: true,
+} as const;
 
 const ER_DUP_ENTRY = 1062;
 /** How many rows of contenders one transaction deletes. */
@@ -109,7 +123,12 @@ class MysqlStore implements MysqlLeaseStore {
     this.#sessionRetentionMs = sessionRetentionMs;
     this.#hasUserPool = source.kind === 'user';
     const compiler = statementCompiler(namespace);
-    this.#sql = Object.freeze({ ...compileSessionSql(compiler), ...compileLeaseSql(compiler), ...compilePlainHeartbeatSql(compiler) });
+    this.#sql = Object.freeze({
+      ...compileSessionSql(compiler),
+      ...compileLeaseSql(compiler),
+      ...compileTermSql(compiler),
+      ...compilePlainHeartbeatSql(compiler),
+    });
     this.#fenceSql = compileFenceSql(compiler);
     const connections = (): ConnectionSource =>
       source.kind === 'own' ? new OwnConnections(source.driverOptions, source.connectionLimit) : new UserConnections(source.pool);
@@ -215,7 +234,7 @@ class MysqlStore implements MysqlLeaseStore {
     });
   }
 
-  async release(sessionId: string, leases: readonly LeaseKey[], options?: CallOptions): Promise<readonly ReleaseResult[]> {
+  async release(sessionId: string, leases: readonly LeaseRelease[], options?: CallOptions): Promise<readonly ReleaseResult[]> {
     assertLeases(sessionId, leases);
     const freed = new Set<string>();
     const key = ({ groupId, term }: LeaseKey): string => `${term}:${groupId}`;
@@ -241,7 +260,11 @@ class MysqlStore implements MysqlLeaseStore {
       this.#sql.held({ sessionId }),
     ]);
     if (own[0] === undefined || own[0].closed !== 0) return { alive: false, grantCount: 0, leases: [] };
-    return { alive: true, grantCount: own[0].grantCount, leases };
+    return {
+      alive: true,
+      grantCount: own[0].grantCount,
+      leases: leases.map(({ groupId, term, resign }): HeldLeaseView => ({ groupId, term, ...(resign === 1 && { resignRequested: true }) })),
+    };
   }
 
   async read(groupIds: readonly string[], options?: CallOptions): Promise<readonly LeaseView[]> {
@@ -256,6 +279,36 @@ class MysqlStore implements MysqlLeaseStore {
       }));
     });
     return parts.flat();
+  }
+
+  async history(groupIds: readonly string[], limit: number, options?: CallOptions): Promise<readonly TermRecord[]> {
+    assertHistoryRequest(groupIds, limit);
+    const parts = await this.#inParts({ operation: 'history', options }, [...new Set(groupIds)], identity, async (call, part) => {
+      const [rows] = await this.#client.run(call, 'read', [this.#sql.history({ groupIds: JSON.stringify(part), limit })]);
+      return termRecords(rows);
+    });
+    return parts.flat();
+  }
+
+  async requestResign(groupId: string, options?: CallOptions): Promise<ResignRequestResult> {
+    assertName('groupId', groupId);
+    const call: Call = { operation: 'requestResign', options };
+    const groupIds = JSON.stringify([groupId]);
+    const [[seen]] = await this.#client.run(call, 'read', [this.#sql.leases({ groupIds })]);
+    const holder = holderOf(seen!);
+    if (holder === null) return { kind: 'not-held' };
+    const { sessionId, term } = holder;
+    const lease = { groupId, term, sessionId };
+    const [, , , , [now]] = await this.#client.run(call, 'write', [
+      this.#sql.lockSession({ sessionId }),
+      this.#sql.settleSession({ sessionId }),
+      this.#sql.countRequest(lease),
+      this.#sql.markResign(lease),
+      this.#sql.leases({ groupIds }),
+    ]);
+    const asked = holderOf(now!);
+    // Meanwhile it was given up: what was marked is over.
+    return asked?.sessionId === sessionId && asked.term === term ? { kind: 'requested', holder: asked } : { kind: 'not-held' };
   }
 
   async members(options?: CallOptions): Promise<readonly MemberView[]> {
@@ -315,10 +368,11 @@ function identity(name: string): string {
 }
 
 /** By group, then term, without duplicates. */
-function sortedLeases(leases: readonly LeaseKey[]): LeaseKey[] {
-  const terms = new Map<string, Set<number>>();
-  for (const { groupId, term } of leases) terms.set(groupId, (terms.get(groupId) ?? new Set()).add(term));
-  return sortedTexts(terms.keys()).flatMap((groupId) => [...terms.get(groupId)!].map((term) => ({ groupId, term })));
+function sortedLeases(leases: readonly LeaseRelease[]): LeaseRelease[] {
+  const terms = new Map<string, Map<number, LeaseRelease>>();
+  for (const lease of leases)
+    terms.set(lease.groupId, (terms.get(lease.groupId) ?? new Map<number, LeaseRelease>()).set(lease.term, lease));
+  return sortedTexts(terms.keys()).flatMap((groupId) => [...terms.get(groupId)!.values()]);
 }
 
 /** The parts before the one that failed were committed. */

@@ -116,7 +116,7 @@ export function compileSessionSql({ read, write }: StatementCompiler): SessionSq
       where s.closed = 0 and (s.expires_at_ms <= ${NOW_MS} or s.expires_at_ms > ${NOW_MS} + s.ttl_ms)`),
 
     closeSession: write(`
-      update {session} set closed = 1, expires_at_ms = least(expires_at_ms, ${NOW_MS}) where session_id = :sessionId and closed = 0`),
+      update {session} set closed = if(expires_at_ms > ${NOW_MS}, 2, 1), expires_at_ms = least(expires_at_ms, ${NOW_MS}) where session_id = :sessionId and closed = 0`),
 
     members: read(
       `select ${asBytes('s.session_id')}, ${asBytes('s.member_id')}, s.ttl_ms, ${remainingMs('s')}, greatest(${NOW_MS} - s.opened_at_ms, 0),

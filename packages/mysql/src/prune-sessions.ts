@@ -15,6 +15,8 @@ export async function pruneSessions(client: MysqlClient, call: Call, sql: StoreS
     const [leases] = await client.run(call, 'read', [sql.leasesOf({ sessionIds, limit: PRUNED_ROWS })]);
     await client.run(call, 'write', [
       sql.takeLeases(sortedTexts(leases.map(({ groupId }) => groupId))),
+      sql.findDead({ sessionIds }),
+      sql.endDead({}),
       sql.clearLeases({ sessionIds }),
       ...dead.map((sessionId) => sql.clearContenders({ sessionId, limit: PRUNED_ROWS })),
       sql.deleteSessions({ sessionIds }),

@@ -1,4 +1,4 @@
-import { StoreError, type LeaseKey } from '@wb/core';
+import { StoreError, type LeaseKey, type LeaseRelease } from '@wb/core';
 import { sortedTexts } from './batch-part.js';
 import type { Call, MysqlClient } from './mysql-client.js';
 import type { StoreSql } from './mysql-lease-store.js';
@@ -12,14 +12,15 @@ export async function releasePart(
   call: Call,
   sql: StoreSql,
   sessionId: string,
-  part: readonly LeaseKey[],
+  part: readonly LeaseRelease[],
 ): Promise<readonly LeaseKey[]> {
   const freed: LeaseKey[] = [];
   let open = part;
   await client.repeat(call, async () => {
     const leases = JSON.stringify(open.map(({ groupId, term }) => [groupId, term]));
     const groupIds = sortedTexts(new Set(open.map(({ groupId }) => groupId)));
-    const [, , before, , , , , , after] = await client.run(call, 'write', [
+    const ends = JSON.stringify(open.map(({ groupId, term, reason = 'released' }) => [groupId, term, reason]));
+    const [, , before, , , , , , , , after] = await client.run(call, 'write', [
       sql.lockSession({ sessionId }),
       sql.settleSession({ sessionId }),
       sql.heldExactly({ sessionId, leases }),
@@ -28,6 +29,8 @@ export async function releasePart(
       sql.release({ sessionId, leases }),
       sql.countHeldAfter({ sessionId, leases }),
       sql.countReleases({ sessionId }),
+      sql.findReleased({ sessionId, leases: ends }),
+      sql.endReleased({ sessionId }),
       sql.heldExactly({ sessionId, leases }),
     ]);
     const stuck = new Set(after.map(({ place }) => place));

@@ -54,9 +54,11 @@ export function compileTermSql(db: Kysely<WbTables>, { session, lease, term }: S
       ), counted as (
         update ${session} s set grant_count = s.grant_count + 1 from asked h cross join marked m where s.session_id = h.session_id returning s.session_id
       ), notified as materialized (${notification(channel, 'marked', RESIGN_MARK)}
+      ), done as materialized (
+        select (select count(*) from counted) + (select count(*) from notified) as n
       )
       select ${p.groupId}::text as "groupId", h.term, h.session_id as "sessionId", h.member_id as "memberId", h.remaining_ms as "remainingMs", h.release_count as "releaseCount"
-      from asked h cross join (select (select count(*) from counted) + (select count(*) from notified) as n) done`,
+      from asked h cross join done`,
     ),
   });
 }

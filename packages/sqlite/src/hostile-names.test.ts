@@ -1,4 +1,5 @@
 import type { ClaimResult, LeaseStore } from '@wb/core';
+import { TABLE_NAMES } from '@wb/sql';
 import { describe, expect, it } from 'vitest';
 import { storeClients } from '../test-support/store-clients.js';
 
@@ -42,7 +43,7 @@ describe('hostile names', () => {
     await b!.withdraw(name, [name]);
     await b!.closeSession(name);
     expect(await a.members()).toEqual([]);
-    expect(clients.database().prepare("select count(*) from sqlite_schema where type = 'table'").pluck().get()).toBe(4);
+    expect(clients.database().prepare("select count(*) from sqlite_schema where type = 'table'").pluck().get()).toBe(TABLE_NAMES.length);
   });
 
   it.each([

@@ -209,20 +209,27 @@ export class SqliteStore implements SqliteLeaseStore {
 
   async release(sessionId: string, leases: readonly LeaseRelease[], options?: CallOptions): Promise<readonly ReleaseResult[]> {
     assertLeases(sessionId, leases);
-    const parts = await this.#client.transactParts(call('release', 'durable', options), partsOf(leases, PART_SIZE), (part, statements, nowMs) => {
-      const keys = JSON.stringify(part.map(({ groupId, term }) => [groupId, term]));
-      const freed = new Map(statements.release.all({ sessionId, leases: keys }).map(({ groupId, term }) => [groupId, term]));
-      if (freed.size > 0) {
-        statements.countReleases.run({ sessionId, count: freed.size });
-        const ended = part.filter(({ groupId, term }) => freed.get(groupId) === term);
-        statements.endTerms.run({ ends: JSON.stringify(ended.map(({ groupId, term, reason }) => [groupId, term, reason ?? 'released'])), nowMs });
-      }
-      return part.map(({ groupId, term }): ReleaseResult => {
-        // A duplicate finds the lease free already.
-        const isReleased = freed.get(groupId) === term && freed.delete(groupId);
-        return { groupId, term, kind: isReleased ? 'released' : 'not-held' };
-      });
-    });
+    const parts = await this.#client.transactParts(
+      call('release', 'durable', options),
+      partsOf(leases, PART_SIZE),
+      (part, statements, nowMs) => {
+        const keys = JSON.stringify(part.map(({ groupId, term }) => [groupId, term]));
+        const freed = new Map(statements.release.all({ sessionId, leases: keys }).map(({ groupId, term }) => [groupId, term]));
+        if (freed.size > 0) {
+          statements.countReleases.run({ sessionId, count: freed.size });
+          const ended = part.filter(({ groupId, term }) => freed.get(groupId) === term);
+          statements.endTerms.run({
+            ends: JSON.stringify(ended.map(({ groupId, term, reason }) => [groupId, term, reason ?? 'released'])),
+            nowMs,
+          });
+        }
+        return part.map(({ groupId, term }): ReleaseResult => {
+          // A duplicate finds the lease free already.
+          const isReleased = freed.get(groupId) === term && freed.delete(groupId);
+          return { groupId, term, kind: isReleased ? 'released' : 'not-held' };
+        });
+      },
+    );
     return parts.flat();
   }
 

@@ -1,4 +1,5 @@
 import type { LeaseStore } from '@wb/core';
+import { MIGRATION_NAMES, TABLE_NAMES } from '@wb/sql';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../test-support/temporary-folder.js';
@@ -17,7 +18,7 @@ describe('migrate()', () => {
     await stores[0]!.openSession({ sessionId: 's', memberId: 'm', ttlMs: 60_000 });
     for (const store of stores) expect(await store.members()).toHaveLength(1);
     const database = new Database(folder.path('app.db'));
-    expect(database.prepare('select count(*) from wb_migration').pluck().get()).toBe(1);
+    expect(database.prepare('select count(*) from wb_migration').pluck().get()).toBe(MIGRATION_NAMES.length);
     database.close();
     for (const store of stores) await store.close();
   });
@@ -44,7 +45,7 @@ describe('migrate()', () => {
     }) as typeof database.prepare;
     migrateSqlite(new SqliteConnection(database, null, storeSql), schema, 'wb_');
     expect(isFirst).toBe(false);
-    expect(theirs.prepare('select count(*) from wb_migration').pluck().get()).toBe(1);
+    expect(theirs.prepare('select count(*) from wb_migration').pluck().get()).toBe(MIGRATION_NAMES.length);
     theirs.close();
     database.close();
   });
@@ -61,7 +62,7 @@ describe('migrate()', () => {
     expect(database.inTransaction).toBe(false);
     database.exec('drop table wb_lease_session_id');
     await store.migrate();
-    expect(tables()).toEqual(['wb_contender', 'wb_lease', 'wb_migration', 'wb_session']);
+    expect(tables()).toEqual(TABLE_NAMES.map((name) => `wb_${name}`).toSorted());
     database.close();
   });
 

@@ -64,6 +64,8 @@ describe('the options', () => {
       precisionMs: 1,
       watch: false,
       fencing: true,
+      history: true,
+      resignRequests: true,
     });
     expect(sqliteLeaseStore({ filename: 'app.db' }).capabilities).toEqual({
       name: 'sqlite',
@@ -72,6 +74,8 @@ describe('the options', () => {
       precisionMs: 1,
       watch: false,
       fencing: true,
+      history: true,
+      resignRequests: true,
     });
   });
 });

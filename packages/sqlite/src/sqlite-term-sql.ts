@@ -101,9 +101,7 @@ export function compileTermSql(db: Kysely<WbTables>): TermSql {
           join.onRef('l.group_id', '=', 't.group_id').onRef('l.term', '=', 't.term').onRef('l.session_id', '=', 't.session_id'),
         )
         .leftJoin('session as s', 's.session_id', 't.session_id')
-        .where(
-          sql<boolean>`t.term > (select max(last.term) from ${sql.table('term')} last where last.group_id = t.group_id) - ${p.limit}`,
-        )
+        .where(sql<boolean>`t.term > (select max(last.term) from ${sql.table('term')} last where last.group_id = t.group_id) - ${p.limit}`)
         .select([
           't.group_id as groupId',
           't.term',

@@ -119,7 +119,11 @@ export const termCases: readonly ConformanceCase[] = [
       await context.grant(other!, next, groupId);
       await pass(50);
       const [latest, ended] = await historyOf(other!, groupId);
-      equal('after the takeover', [latest?.sessionId, latest?.endReason, ended?.sessionId, ended?.endReason], [next, null, holder, 'expired']);
+      equal(
+        'after the takeover',
+        [latest?.sessionId, latest?.endReason, ended?.sessionId, ended?.endReason],
+        [next, null, holder, 'expired'],
+      );
       holds(
         'that the one ended before the other began, and after it had begun',
         ended!.endedAgoMs! >= latest!.beganAgoMs && ended!.endedAgoMs! <= ended!.beganAgoMs,
@@ -164,7 +168,8 @@ export const termCases: readonly ConformanceCase[] = [
     id: 'H3.2',
     title: 'the record outlives the session that led',
     skip: (target, capabilities) =>
-      needsHistory(target, capabilities) ?? (target.sessionRetentionMs === undefined ? 'the target does not say when sessions are pruned' : null),
+      needsHistory(target, capabilities) ??
+      (target.sessionRetentionMs === undefined ? 'the target does not say when sessions are pruned' : null),
     run: async (context) => {
       const store = await context.open();
       const groupId = context.name('group');
@@ -212,11 +217,11 @@ export const resignCases: readonly ConformanceCase[] = [
       equal('the count together with the leases', held.grantCount, before + 1);
       equal(
         'which leases are marked',
-        held.leases.map((lease) => [lease.groupId, lease.term, lease.resignRequested ?? false]).toSorted(),
-        [
-          [groupId, 1, true],
-          [kept, 1, false],
-        ].toSorted(),
+        new Map(held.leases.map((lease) => [lease.groupId, lease.resignRequested ?? false])),
+        new Map([
+          [groupId, true],
+          [kept, false],
+        ]),
       );
       const again = await context.claim(store!, holder, groupId);
       equal('that the lease is still held', again.kind === 'granted' && !again.fresh, true);

@@ -1,5 +1,5 @@
 export { MemoryDatabase } from './memory-database.js';
 export { memoryLeaseStore } from './memory-lease-store.js';
 export { MemoryTransaction } from './memory-transaction.js';
-export type { LeaseRow, SessionRow, StoreInstant } from './memory-database.js';
+export type { LeaseRow, SessionRow, StoreInstant, TermRow } from './memory-database.js';
 export type { MemoryLeaseStore, MemoryLeaseStoreOptions } from './memory-lease-store.js';

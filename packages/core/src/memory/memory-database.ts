@@ -46,8 +46,6 @@ export interface SessionRow {
 export interface LeaseRow {
   term: number;
   holderId: string | null;
-  /** The last terms, the latest first (H1–H3). */
-  readonly terms: TermRow[];
 }
 
 /** One term of a group. */
@@ -67,6 +65,8 @@ const RETENTION_MS = 3_600_000;
 export class MemoryDatabase {
   readonly sessions: Map<string, SessionRow> = new Map();
   readonly leases: Map<string, LeaseRow> = new Map();
+  /** The last terms of each group, the latest first (H1–H3). */
+  readonly terms: Map<string, TermRow[]> = new Map();
   /** What fenced transactions have written. */
   readonly values: Map<string, unknown> = new Map();
   readonly #retentionMs: number;
@@ -146,7 +146,7 @@ export class MemoryDatabase {
     const results = groupIds.map((groupId): ClaimResult => {
       const session = this.sessions.get(sessionId);
       if (!this.isLive(session, nowMs)) return { kind: 'refused', groupId, reason: 'session-dead' };
-      const lease = this.leases.get(groupId) ?? { term: 0, holderId: null, terms: [] };
+      const lease = this.leases.get(groupId) ?? { term: 0, holderId: null };
       if (lease.holderId === sessionId) return { kind: 'granted', groupId, term: lease.term, fresh: false };
       const holder = this.#holder(lease, nowMs);
       if (holder) return { kind: 'refused', groupId, reason: 'held', holder };
@@ -155,15 +155,9 @@ export class MemoryDatabase {
       lease.term += 1;
       lease.holderId = sessionId;
       this.leases.set(groupId, lease);
-      lease.terms.unshift({
-        term: lease.term,
-        sessionId,
-        memberId: session.memberId,
-        beganAt: nowMs,
-        end: null,
-        resignRequested: false,
-      });
-      lease.terms.splice(MAX_TERM_RECORDS);
+      const { term } = lease;
+      const row: TermRow = { term, sessionId, memberId: session.memberId, beganAt: nowMs, end: null, resignRequested: false };
+      this.terms.set(groupId, [row, ...(this.terms.get(groupId) ?? [])].slice(0, MAX_TERM_RECORDS));
       session.holds.add(groupId);
       session.grantCount += 1;
       granted.push(groupId);
@@ -195,8 +189,8 @@ export class MemoryDatabase {
     const session = this.sessions.get(sessionId);
     if (!this.isLive(session, nowMs)) return { alive: false, grantCount: 0, leases: [] };
     const leases = [...session.holds].map((groupId): HeldLeaseView => {
-      const { term, terms } = this.leases.get(groupId)!;
-      return { groupId, term, ...(terms[0]?.resignRequested === true && { resignRequested: true }) };
+      const { term } = this.leases.get(groupId)!;
+      return { groupId, term, ...(this.#termRow(groupId)?.resignRequested === true && { resignRequested: true }) };
     });
     return { alive: true, grantCount: session.grantCount, leases };
   }
@@ -230,7 +224,7 @@ export class MemoryDatabase {
   history(groupIds: readonly string[], limit: number, nowMs: StoreInstant): readonly TermRecord[] {
     return [...new Set(groupIds)].flatMap((groupId) => {
       const lease = this.leases.get(groupId);
-      return (lease?.terms ?? []).slice(0, limit).map(({ term, sessionId, memberId, beganAt, end }): TermRecord => {
+      return (this.terms.get(groupId) ?? []).slice(0, limit).map(({ term, sessionId, memberId, beganAt, end }): TermRecord => {
         const holder = term === lease?.term && lease.holderId === sessionId ? this.sessions.get(sessionId) : undefined;
         // Nobody has taken the name of a session off that has died since.
         const ended = end ?? (holder === undefined || this.isLive(holder, nowMs) ? null : this.#endOf(holder, 'expired', nowMs));
@@ -243,7 +237,7 @@ export class MemoryDatabase {
   requestResign(groupId: string, nowMs: StoreInstant): ResignRequestResult {
     const lease = this.leases.get(groupId);
     const holder = lease ? this.#holder(lease, nowMs) : null;
-    const row = lease?.terms[0];
+    const row = this.#termRow(groupId);
     if (holder === null || row === undefined) return { kind: 'not-held' };
     if (!row.resignRequested) {
       row.resignRequested = true;
@@ -296,10 +290,15 @@ export class MemoryDatabase {
 
   #free(groupId: string, session: SessionRow, end: NonNullable<TermRow['end']>): void {
     session.holds.delete(groupId);
-    const lease = this.leases.get(groupId)!;
-    lease.holderId = null;
-    const [row] = lease.terms;
-    if (row?.term === lease.term) row.end ??= end;
+    this.leases.get(groupId)!.holderId = null;
+    const row = this.#termRow(groupId);
+    if (row) row.end ??= end;
+  }
+
+  /** The record of the group's last term. */
+  #termRow(groupId: string): TermRow | undefined {
+    const [row] = this.terms.get(groupId) ?? [];
+    return row?.term === this.leases.get(groupId)?.term ? row : undefined;
   }
 
   /** How the terms of a session end that does not give them back: now, or when it expired. */

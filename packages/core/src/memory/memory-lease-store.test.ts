@@ -409,7 +409,16 @@ describe('what the memory store tells', () => {
 describe('the memory store as a client', () => {
   it('is frozen in what it says that it can do', () => {
     const { capabilities } = memoryLeaseStore();
-    expect(capabilities).toEqual({ name: 'memory', durable: false, crossProcess: false, precisionMs: 1, watch: true, fencing: true });
+    expect(capabilities).toEqual({
+      name: 'memory',
+      durable: false,
+      crossProcess: false,
+      precisionMs: 1,
+      watch: true,
+      fencing: true,
+      history: true,
+      resignRequests: true,
+    });
     expect(Object.isFrozen(capabilities)).toBe(true);
   });
 
