@@ -1,11 +1,13 @@
 /** What a member is started with: plain data, for its command line. */
 export interface MemberStart {
-  readonly filename: string;
+  /** The URL of the module whose default export is the target, and the namespace in it. */
+  readonly module: string;
+  readonly namespace: string;
   readonly memberId: string;
   readonly ttlMs: number;
   readonly heartbeatMs: number;
   readonly work: MemberWork;
-  /** Whether it waits for `begin` before it touches the file. */
+  /** Whether it waits for `begin` before it touches the database. */
   readonly isHeldBack: boolean;
 }
 

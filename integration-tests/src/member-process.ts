@@ -18,9 +18,10 @@ export class MemberProcess {
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
 
-  constructor(start: MemberStart) {
+  /** @param environment On top of this process's own. */
+  constructor(start: MemberStart, environment: NodeJS.ProcessEnv = {}) {
     this.memberId = start.memberId;
-    this.#child = fork(PROGRAM, [JSON.stringify(start)]);
+    this.#child = fork(PROGRAM, [JSON.stringify(start)], { env: { ...process.env, ...environment } });
     this.#child.on('message', (message: MemberMessage) => {
       this.told.push({ atMs: performance.now(), message });
       for (const look of this.#waiting) look();

@@ -1,5 +1,6 @@
 import { runLeaseStoreConformance, formatReport, type ConformanceTarget } from '@wb/conformance';
 import { mysqlLeaseStore } from '@wb/mysql';
+import { TABLE_NAMES } from '@wb/sql';
 import { createPool, type Pool, type PoolOptions } from 'mysql2';
 import { expect, it } from 'vitest';
 import { describeMysql } from './servers/mysql-lab.js';
@@ -53,7 +54,7 @@ describeMysql('settings of connections', (lab, flavor) => {
         drop: async (namespace) => {
           await Promise.all(pools.splice(0).map((pool) => pool.promise().end()));
           const connection = await lab().connection();
-          for (const table of ['session', 'lease', 'contender', 'migration']) {
+          for (const table of TABLE_NAMES) {
             await connection.query(`drop table if exists \`${namespace}${table}\``);
           }
         },

@@ -1,17 +1,19 @@
 /**
- * A member in a process of its own, over an SQLite file: `node member.js '<MemberStart as JSON>'`. Tells its parent what happens, and does what it is asked.
+ * A member in a process of its own, over the database of a conformance target: `node member.js '<MemberStart as JSON>'`. Tells its parent what happens, and does what it is asked.
  *
  * @module
  */
+import type { ConformanceTarget } from '@wb/conformance';
 import { createCoordinator, type WorkContext } from '@wb/core';
-import { sqliteLeaseStore } from '@wb/sqlite';
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MemberCommand, MemberMessage, MemberStart } from '../member-messages.js';
 
-const { filename, memberId, ttlMs, heartbeatMs, work, isHeldBack } = JSON.parse(process.argv[2]!) as MemberStart;
+const { module, namespace, memberId, ttlMs, heartbeatMs, work, isHeldBack } = JSON.parse(process.argv[2]!) as MemberStart;
 
-const coordinator = createCoordinator({ store: () => sqliteLeaseStore({ filename }), memberId, ttlMs, heartbeatMs });
+const { default: target } = (await import(module)) as { readonly default: ConformanceTarget };
+const store = await target.open(namespace);
+const coordinator = createCoordinator({ store: () => store, memberId, ttlMs, heartbeatMs });
 coordinator.on('group', ({ from, to, reason, term }) => tell({ kind: 'group', from, to, reason, term }));
 
 process.on('message', (command: MemberCommand) => {

@@ -1,5 +1,6 @@
 import type { LeaseStore } from '@wb/core';
 import { mysqlLeaseStore } from '@wb/mysql';
+import { TABLE_NAMES } from '@wb/sql';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
 import { afterEach } from 'vitest';
 import { describeServer } from './describe-server.js';
@@ -20,7 +21,7 @@ export class MysqlLab {
     this.namespace = `lab${process.pid}_${MysqlLab.#count}_`;
     this.onEnd(async () => {
       const connection = await createConnection({ uri: url });
-      for (const table of ['session', 'lease', 'contender', 'migration']) {
+      for (const table of TABLE_NAMES) {
         await connection.query(`drop table if exists \`${this.namespace}${table}\``);
       }
       await connection.end();

@@ -1,5 +1,6 @@
 import type { ConformanceTarget } from '@wb/conformance';
 import { mysqlLeaseStore } from '@wb/mysql';
+import { TABLE_NAMES } from '@wb/sql';
 import { createConnection } from 'mysql2/promise';
 
 /** Longer than the longest sequence of calls that a case makes with one session: a busy machine makes a transaction a matter of 10 ms. */
@@ -20,7 +21,7 @@ export function mysqlTarget(name: string, urlVariable: string): ConformanceTarge
     open: (namespace) => mysqlLeaseStore({ connectionString: url(), namespace, sessionRetentionMs }),
     drop: async (namespace) => {
       const connection = await createConnection({ uri: url() });
-      for (const table of ['session', 'lease', 'contender', 'migration']) {
+      for (const table of TABLE_NAMES) {
         await connection.query(`drop table if exists \`${namespace}${table}\``);
       }
       await connection.end();

@@ -1,3 +1,4 @@
+import { TABLE_NAMES } from '@wb/sql';
 import pg from 'pg';
 
 /** How long the clients of the targets keep dead sessions, in ms: longer than one sequence of T6.2 takes on a busy machine, because it opens ids again to see that they are refused. */
@@ -14,7 +15,7 @@ export function connectionString(): string {
 export async function dropTables(namespace: string): Promise<void> {
   const client = new pg.Client({ connectionString: connectionString() });
   await client.connect();
-  const tables = ['session', 'lease', 'contender', 'migration'].map((name) => `"${namespace}${name}"`);
+  const tables = TABLE_NAMES.map((name) => `"${namespace}${name}"`);
   await client.query(`drop table if exists ${tables.join(', ')}`);
   await client.end();
 }

@@ -1,4 +1,5 @@
 import type { ConformanceTarget } from '@wb/conformance';
+import { TABLE_NAMES } from '@wb/sql';
 import { sqliteLeaseStore } from '@wb/sqlite';
 import Database from 'better-sqlite3';
 import { join } from 'node:path';
@@ -26,7 +27,7 @@ const target: ConformanceTarget = {
   },
   drop: (namespace) => {
     const database = open();
-    for (const table of ['session', 'lease', 'contender', 'migration']) database.exec(`drop table if exists ${namespace}${table}`);
+    for (const table of TABLE_NAMES) database.exec(`drop table if exists ${namespace}${table}`);
     database.close();
   },
 };

@@ -1,0 +1,9 @@
+import { mysqlDatabase } from './databases/server-database.js';
+import { testOriginalFaults } from './original-faults.js';
+import { describeServer } from './servers/describe-server.js';
+
+for (const name of ['mysql', 'mariadb', 'mariadb-older'] as const) {
+  describeServer(name, 'the faults of the original', ({ url }) => {
+    testOriginalFaults(() => mysqlDatabase(url));
+  });
+}
