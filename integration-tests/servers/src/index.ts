@@ -3,5 +3,12 @@ export { freePort } from './free-port.js';
 export { unprivilegedAccount, type InstancePrograms } from './private-instance.js';
 export { isServerKind, SERVER_KINDS, type ServerKind } from './server-kinds.js';
 export { serverVersion } from './server-version.js';
-export { installedPrograms, startInstalledServer, startServer, type MissingServer, type TestServer } from './start-server.js';
+export {
+  assertRequiredKinds,
+  installedPrograms,
+  startInstalledServer,
+  startServer,
+  type MissingServer,
+  type TestServer,
+} from './start-server.js';
 export { TcpProxy, type Direction } from './tcp-proxy.js';

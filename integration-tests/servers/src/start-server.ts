@@ -3,7 +3,7 @@ import { mariadbPrograms } from './installed-mariadb.js';
 import { mysqlPrograms } from './installed-mysql.js';
 import { postgresPrograms } from './installed-postgres.js';
 import { startPrivateInstance, type InstancePrograms } from './private-instance.js';
-import { SERVER_KINDS, type ServerKind } from './server-kinds.js';
+import { isServerKind, SERVER_KINDS, type ServerKind } from './server-kinds.js';
 
 /** A running server, as one sees it who may do everything there. */
 export interface TestServer {
@@ -34,11 +34,28 @@ export async function startServer(kind: ServerKind): Promise<TestServer | Missin
   const installed = await startInstalledServer(kind);
   if (installed !== null) return installed;
   const skipReason =
-    `no ${title} server: ${urlVariable} is not set, ${inDocker}, and ${programs} are not installed. ` +
+    `no ${title} server: ${urlVariable} is not set, ${inDocker}, and its programs (${programs}) are not installed. ` +
     `To get one, start Docker (it needs the image ${image}), install the programs, or set ${urlVariable} to a database for tests`;
-  if ((process.env['WB_REQUIRE'] ?? '').split(',').includes(kind))
-    throw new Error(`WB_REQUIRE asks for ${kind}, but there is ${skipReason}`);
+  if (requiredKinds().includes(kind)) throw new Error(`WB_REQUIRE asks for ${kind}, but there is ${skipReason}`);
   return { url: null, skipReason };
+}
+
+/** The kinds of servers that `WB_REQUIRE` names: those must be there. */
+function requiredKinds(): readonly string[] {
+  return (process.env['WB_REQUIRE'] ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
+/**
+ * Checks `WB_REQUIRE`.
+ * @throws Error if it names something that is no kind of server.
+ */
+export function assertRequiredKinds(): void {
+  const unknown = requiredKinds().find((name) => !isServerKind(name));
+  if (unknown === undefined) return;
+  throw new Error(`WB_REQUIRE names ${JSON.stringify(unknown)}; it must be a list of ${Object.keys(SERVER_KINDS).join(', ')}, with commas`);
 }
 
 /** A private instance of the programs that are installed on this machine, in a temporary folder, on a free port; `null` without any. */

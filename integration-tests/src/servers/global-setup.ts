@@ -1,4 +1,5 @@
 import {
+  assertRequiredKinds,
   SERVER_KINDS,
   serverVersion,
   startDockerServer,
@@ -8,6 +9,7 @@ import {
   type ServerKind,
   type TestServer,
 } from '@wb/test-servers';
+import Database from 'better-sqlite3';
 import type { TestProject } from 'vitest/node';
 import type { GivenServer, GivenServers } from './given-servers.js';
 
@@ -22,10 +24,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await Promise.all(stops.splice(0).map((stop) => stop()));
   };
   try {
+    assertRequiredKinds();
     const postgres = await startServer('postgres');
     const mysql = await startServer('mysql');
     const mariadb = await startServer('mariadb');
     const servers: GivenServers = {
+      sqlite: { url: 'sqlite:', version: sqliteVersion(), origin: 'better-sqlite3' },
       postgres: await given(postgres),
       'postgres-older': await given(await startOlder('postgres', postgres)),
       mysql: await given(mysql),
@@ -47,7 +51,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
 async function given(server: TestServer | MissingServer): Promise<GivenServer> {
   if (server.url === null) return server;
   stops.push(server.stop);
-  return { url: server.url, version: await serverVersion(server.url) };
+  return { url: server.url, version: await serverVersion(server.url), origin: server.origin };
+}
+
+function sqliteVersion(): string {
+  const database = new Database(':memory:');
+  const version = String(database.prepare('select sqlite_version()').pluck().get());
+  database.close();
+  return `SQLite ${version}`;
 }
 
 /** A second version of a server: the one that is installed, else one in Docker. */
