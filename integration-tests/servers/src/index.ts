@@ -6,6 +6,7 @@ export { serverVersion } from './server-version.js';
 export {
   assertRequiredKinds,
   installedPrograms,
+  startAnotherServer,
   startInstalledServer,
   startServer,
   type MissingServer,

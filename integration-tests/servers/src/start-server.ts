@@ -58,6 +58,11 @@ export function assertRequiredKinds(): void {
   throw new Error(`WB_REQUIRE names ${JSON.stringify(unknown)}; it must be a list of ${Object.keys(SERVER_KINDS).join(', ')}, with commas`);
 }
 
+/** One more server of a kind, whatever is given: another one to fail over to. The text says why there is none. */
+export async function startAnotherServer(kind: ServerKind): Promise<TestServer | string> {
+  return (await startInstalledServer(kind)) ?? (await startDockerServer(kind, SERVER_KINDS[kind].image));
+}
+
 /** A private instance of the programs that are installed on this machine, in a temporary folder, on a free port; `null` without any. */
 export async function startInstalledServer(kind: ServerKind): Promise<TestServer | null> {
   const programs = installedPrograms(kind);

@@ -7,7 +7,7 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'postgres:': 5432, 'po
 
 /** A TCP proxy before a database server. It counts round trips, and can become a black hole, or go away. */
 export class TcpProxy {
-  readonly #target: URL;
+  #target: URL;
   readonly #listener: Server;
   readonly #wires = new Set<Wire>();
   readonly #holes = new Set<Direction>();
@@ -66,6 +66,13 @@ export class TcpProxy {
     this.#listener.close();
     for (const wire of this.#wires) wire.reset();
     await once(this.#listener, 'close');
+  }
+
+  /** Resets every connection, and leads new ones to another server, as a failover does. */
+  async switchTo(targetUrl: string): Promise<void> {
+    await this.cut();
+    this.#target = new URL(targetUrl);
+    await this.restore();
   }
 
   /** Accepts connections again, on the same port. */

@@ -16,16 +16,17 @@ export async function claimPart(
   sql: StoreSql,
   sessionId: string,
   part: readonly string[],
+  isLostOn: (server: string) => Promise<boolean>,
 ): Promise<readonly ClaimResult[]> {
   const [sessions, seen] = await client.run(call, 'read', [sql.liveSession({ sessionId }), sql.leases({ groupIds: JSON.stringify(part) })]);
   const own = sessions[0];
   // Closed or unknown is for good. Expired is not yet: a heartbeat may be under way.
-  if (own === undefined || own.closed !== 0) return part.map(sessionDead);
+  if (own === undefined || own.closed !== 0 || (await isLostOn(own.server))) return part.map(sessionDead);
   const rows = inPlaces(seen, part.length);
   const results = rows.map((row, at) => (own.isLive === 1 ? settledAnswer(row, part[at]!, sessionId) : null));
   const open = part.flatMap((groupId, at) => (results[at] === null ? [{ groupId, row: rows[at]! }] : []));
   if (open.length === 0) return results as ClaimResult[];
-  const claimed = await claimOpen(client, call, sql, sessionId, open);
+  const claimed = await claimOpen(client, call, sql, sessionId, open, isLostOn);
   let next = 0;
   return results.map((result) => result ?? claimed[next++]!);
 }
@@ -44,6 +45,7 @@ async function claimOpen(
   sql: StoreSql,
   sessionId: string,
   open: readonly { readonly groupId: string; readonly row: LeaseRow }[],
+  isLostOn: (server: string) => Promise<boolean>,
 ): Promise<readonly ClaimResult[]> {
   const groupIds = JSON.stringify(open.map(({ groupId }) => groupId));
   const missing = open.filter(({ row }) => row.term === null).map(({ groupId }) => groupId);
@@ -67,7 +69,8 @@ async function claimOpen(
     sql.own({ sessionId }),
     sql.leases({ groupIds }),
   ]);
-  if (own[0] === undefined || own[0].closed !== 0) return open.map(({ groupId }) => sessionDead(groupId));
+  if (own[0] === undefined || own[0].closed !== 0 || (await isLostOn(own[0].server)))
+    return open.map(({ groupId }) => sessionDead(groupId));
   const wasMine = new Set(before.map(({ place }) => place));
   return inPlaces(seen, open.length).map((row, at): ClaimResult => {
     const { groupId } = open[at]!;

@@ -32,6 +32,7 @@ type Ending<T> =
 export async function fencedTransaction<T>(
   client: MysqlClient,
   sql: FenceSql,
+  isLostOn: (server: string) => Promise<boolean>,
   lease: FenceLease,
   work: (transaction: MysqlTransaction) => T | PromiseLike<T>,
   options: FencedOptions = {},
@@ -39,7 +40,7 @@ export async function fencedTransaction<T>(
   const holdMs = resolveHoldMs(lease, options);
   const args: LeaseArguments = { groupId: lease.groupId, term: lease.term, sessionId: lease.sessionId };
   const call: Call = { operation: 'fenced', options };
-  const ending = await client.lend(call, async (loan) => await transact(call, loan, sql, args, holdMs, work));
+  const ending = await client.lend(call, async (loan) => await transact(call, loan, sql, isLostOn, args, holdMs, work));
   switch (ending.kind) {
     case 'committed':
       return ending.value;
@@ -59,6 +60,7 @@ async function transact<T>(
   call: Call,
   loan: Loan,
   sql: FenceSql,
+  isLostOn: (server: string) => Promise<boolean>,
   args: LeaseArguments,
   holdMs: number,
   work: (transaction: MysqlTransaction) => T | PromiseLike<T>,
@@ -75,7 +77,7 @@ async function transact<T>(
   ];
   const begun = await within(call, holdMs, () => loan.send(begin));
   const [row] = decodeRows(look.columns!, begun.at(-1));
-  if (row?.stands !== 1) {
+  if (row?.stands !== 1 || (await isLostOn(row.server))) {
     await loan.giveBack([ROLL_BACK, RESTORE]);
     return { kind: 'refused' };
   }

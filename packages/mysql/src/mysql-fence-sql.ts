@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { SERVER } from './server-identity.js';
 import type { StatementCompiler, StepFactory, StatementText } from './mysql-statement.js';
 
 /** A lease, exactly. */
@@ -21,7 +22,7 @@ export interface FenceSql {
   /** The same without a row: so the server's answer has its flags, among them whether there is a transaction. */
   readonly silentFence: StepFactory<LeaseArguments>;
   /** Whether the lease stands, without a lock. */
-  readonly look: StepFactory<LeaseArguments, { readonly stands: number }>;
+  readonly look: StepFactory<LeaseArguments, { readonly stands: number; readonly server: string }>;
 }
 
 const MATCHES = 'l.group_id = :groupId and l.term = :term and l.session_id = :sessionId';
@@ -34,6 +35,6 @@ export function compileFenceSql({ read, write, text }: StatementCompiler): Fence
   return Object.freeze<FenceSql>({
     fence: text(`select ${CHECK} as fenced ${FROM}`),
     silentFence: write(`select ${CHECK} into @wb_fenced ${FROM}`),
-    look: read(`select exists (select 1 from {lease} l where ${MATCHES})`, { stands: 'integer' }),
+    look: read(`select exists (select 1 from {lease} l where ${MATCHES}), ${SERVER}`, { stands: 'integer', server: 'text' }),
   });
 }

@@ -41,18 +41,20 @@ import type { MysqlFenceExecutor, MysqlTransaction } from './mysql-executor.js';
 import { compileFenceSql, type FenceSql } from './mysql-fence-sql.js';
 import { migrateMysql } from './mysql-migration.js';
 import { resolveOptions, systemEnvironment, type MysqlEnvironment, type MysqlLeaseStoreOptions } from './mysql-options.js';
-import { compileSessionSql, type SessionSql } from './mysql-session-sql.js';
+import { compileSessionSql, type OwnRow, type SessionSql } from './mysql-session-sql.js';
 import { statementCompiler } from './mysql-statement.js';
 import { compileTermSql, type TermSql } from './mysql-term-sql.js';
+import { OpenedSessions } from './opened-sessions.js';
 import { OwnConnections } from './own-connections.js';
 import { compilePlainHeartbeatSql, plainHeartbeat, type PlainHeartbeatSql } from './plain-heartbeat.js';
 import { pruneSessions, PRUNED_SESSIONS } from './prune-sessions.js';
 import { releasePart } from './release-part.js';
+import { compileServerSql, type ServerSql } from './server-identity.js';
 import { UserConnections } from './user-connections.js';
 import { fenceStatement, fenceUserTransaction } from './user-fence.js';
 
 /** All statements of the store. */
-export type StoreSql = SessionSql & LeaseSql & TermSql & PlainHeartbeatSql;
+export type StoreSql = SessionSql & LeaseSql & TermSql & PlainHeartbeatSql & ServerSql;
 
 const CAPABILITIES = {
   name: 'mysql',
@@ -113,6 +115,7 @@ class MysqlStore implements MysqlLeaseStore {
   readonly #listener: HintListener | null;
   readonly #sql: StoreSql;
   readonly #fenceSql: FenceSql;
+  readonly #opened = new OpenedSessions();
   readonly #namespace: string;
   readonly #sessionRetentionMs: number;
   readonly #hasUserPool: boolean;
@@ -128,6 +131,7 @@ class MysqlStore implements MysqlLeaseStore {
       ...compileLeaseSql(compiler),
       ...compileTermSql(compiler),
       ...compilePlainHeartbeatSql(compiler),
+      ...compileServerSql(compiler),
     });
     this.#fenceSql = compileFenceSql(compiler);
     const connections = (): ConnectionSource =>
@@ -154,10 +158,12 @@ class MysqlStore implements MysqlLeaseStore {
     const call: Call = { operation: 'openSession', options };
     const retentionMs = this.#sessionRetentionMs;
     try {
-      const [, dead] = await this.#client.run(call, 'write', [
+      const [, dead, [server]] = await this.#client.run(call, 'write', [
         this.#sql.openSession({ sessionId, memberId, ttlMs, metadata }),
         this.#sql.longDead({ retentionMs, limit: PRUNED_SESSIONS }),
+        this.#sql.server({}),
       ]);
+      this.#opened.opened(sessionId, server!);
       await pruneSessions(this.#client, call, this.#sql, sortedTexts(dead.map((row) => row.sessionId)));
     } catch (error) {
       if (!(error instanceof StoreError) || serverNumber(error.cause) !== ER_DUP_ENTRY) throw error;
@@ -174,7 +180,7 @@ class MysqlStore implements MysqlLeaseStore {
     for (const holder of request.holders) assertName('holders', holder);
     const holders = JSON.stringify(request.holders);
     const call: Call = { operation: 'heartbeat', options, isUrgent: true };
-    const answer = this.#hasUserPool ? await plainHeartbeat(this.#client, call, this.#sql, request) : null;
+    const answer = this.#hasUserPool ? await plainHeartbeat(this.#client, call, this.#sql, request, this.#isLostOn(sessionId, call)) : null;
     if (answer !== null) return answer;
     const [, , own, ranks, seen] = await this.#client.run(call, 'write', [
       this.#sql.lockSession({ sessionId }),
@@ -183,11 +189,11 @@ class MysqlStore implements MysqlLeaseStore {
       this.#sql.standbyRank({ sessionId, holders }),
       this.#sql.holderHealth({ holders }),
     ]);
-    if (own[0] === undefined || own[0].closed !== 0) return { alive: false };
+    if (!(await this.#isAlive(sessionId, call, own))) return { alive: false };
     const health = inPlaces(seen, request.holders.length);
     return {
       alive: true,
-      grantCount: own[0].grantCount,
+      grantCount: own[0]!.grantCount,
       standbyRank: ranks[0]!.rank,
       holders: request.holders.map((holderId, at) => {
         const { remainingMs = 0, releaseCount = 0 } = health[at] ?? {};
@@ -199,11 +205,12 @@ class MysqlStore implements MysqlLeaseStore {
   async closeSession(sessionId: string, options?: CallOptions): Promise<void> {
     assertName('sessionId', sessionId);
     const call: Call = { operation: 'closeSession', options };
-    // This ends the session and so frees its leases (L1, S3). The rest only tidies up; the names on the leases go when the session is pruned.
-    await this.#client.run(call, 'write', [this.#sql.lockSession({ sessionId }), this.#sql.closeSession({ sessionId })]);
+    await this.#end(sessionId, call);
+    // The rest only tidies up; the names on the leases go when the session is pruned.
     for (let cleared = CLEARED_ROWS; cleared >= CLEARED_ROWS;) {
       [cleared] = await this.#client.run(call, 'write', [this.#sql.clearContenders({ sessionId, limit: CLEARED_ROWS })]);
     }
+    this.#opened.ended(sessionId);
   }
 
   async contend(sessionId: string, groupIds: readonly string[], options?: CallOptions): Promise<void> {
@@ -224,7 +231,8 @@ class MysqlStore implements MysqlLeaseStore {
     assertBatch(sessionId, groupIds);
     const answers = new Map<string, ClaimResult>();
     await this.#inParts({ operation: 'claim', options }, sortedTexts(new Set(groupIds)), identity, async (call, part) => {
-      for (const result of await claimPart(this.#client, call, this.#sql, sessionId, part)) answers.set(result.groupId, result);
+      for (const result of await claimPart(this.#client, call, this.#sql, sessionId, part, this.#isLostOn(sessionId, call)))
+        answers.set(result.groupId, result);
     });
     return groupIds.map((groupId): ClaimResult => {
       const result = answers.get(groupId)!;
@@ -253,16 +261,17 @@ class MysqlStore implements MysqlLeaseStore {
   async held(sessionId: string, options?: CallOptions): Promise<HeldLeases> {
     assertName('sessionId', sessionId);
     // Under the session's lock: "dead" must be definite, and a heartbeat may be under way.
-    const [, , own, leases] = await this.#client.run({ operation: 'held', options }, 'write', [
+    const call: Call = { operation: 'held', options };
+    const [, , own, leases] = await this.#client.run(call, 'write', [
       this.#sql.lockSession({ sessionId }),
       this.#sql.settleSession({ sessionId }),
       this.#sql.own({ sessionId }),
       this.#sql.held({ sessionId }),
     ]);
-    if (own[0] === undefined || own[0].closed !== 0) return { alive: false, grantCount: 0, leases: [] };
+    if (!(await this.#isAlive(sessionId, call, own))) return { alive: false, grantCount: 0, leases: [] };
     return {
       alive: true,
-      grantCount: own[0].grantCount,
+      grantCount: own[0]!.grantCount,
       leases: leases.map(({ groupId, term, resign }): HeldLeaseView => ({ groupId, term, ...(resign === 1 && { resignRequested: true }) })),
     };
   }
@@ -317,7 +326,14 @@ class MysqlStore implements MysqlLeaseStore {
   }
 
   async fenced<T>(lease: FenceLease, work: (transaction: MysqlTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T> {
-    return await fencedTransaction(this.#client, this.#fenceSql, lease, work, options);
+    return await fencedTransaction(
+      this.#client,
+      this.#fenceSql,
+      this.#isLostOn(lease.sessionId, { operation: 'fenced', options }),
+      lease,
+      work,
+      options,
+    );
   }
 
   async fence(executor: MysqlFenceExecutor, lease: FenceLease): Promise<void> {
@@ -341,6 +357,32 @@ class MysqlStore implements MysqlLeaseStore {
     this.#listener?.close();
     this.#client.close();
     return Promise.resolve();
+  }
+
+  /** Ends the session and so frees its leases (L1, S3). */
+  async #end(sessionId: string, call: Call): Promise<void> {
+    await this.#client.run(call, 'write', [this.#sql.lockSession({ sessionId }), this.#sql.closeSession({ sessionId })]);
+  }
+
+  /** Whether the session lives, on a server that it belongs to. */
+  async #isAlive(sessionId: string, call: Call, [own]: readonly OwnRow[]): Promise<boolean> {
+    if (own !== undefined && own.closed === 0) return !(await this.#isLostOn(sessionId, call)(own.server));
+    this.#opened.ended(sessionId);
+    return false;
+  }
+
+  /** Whether the session is lost because another server answers (T6). */
+  #isLostOn(sessionId: string, call: Call): (server: string) => Promise<boolean> {
+    return async (server) => {
+      const isLost = await this.#opened.isLostOn(sessionId, server, async () => {
+        const [rows] = await this.#client.run(call, 'read', [this.#sql.server({})]);
+        return rows[0]!;
+      });
+      if (!isLost) return false;
+      // Others see it live until it is closed, or has expired. What is said of it here does not depend on it.
+      await this.#end(sessionId, call).catch(() => undefined);
+      return true;
+    };
   }
 
   /** A transaction, or a few, for each part of a batch, one after the other. An empty batch is still a call of an open store. */

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { SERVER } from './server-identity.js';
 import { asBytes, asked, isLive, NOW_MS, remainingMs } from './mysql-fragments.js';
 import type { StatementCompiler, StepFactory } from './mysql-statement.js';
 
@@ -16,6 +17,8 @@ type Session = { readonly sessionId: string };
 export interface OwnRow {
   readonly closed: number;
   readonly grantCount: number;
+  /** Where this was so (T6). */
+  readonly server: string;
 }
 
 /** How a session is doing that the caller waits for. */
@@ -48,7 +51,7 @@ export interface SessionSql {
    */
   readonly beat: StepFactory<Session>;
   /** The session by a look without a lock. Only `closed` is definite: a heartbeat may be under way. */
-  readonly liveSession: StepFactory<Session, { readonly closed: number; readonly isLive: number }>;
+  readonly liveSession: StepFactory<Session, { readonly closed: number; readonly isLive: number; readonly server: string }>;
   /** Writes down that the session has expired, if so: what follows in the transaction asks only for `closed`, and so by one instant. */
   readonly settleSession: StepFactory<Session>;
   /** The session as the transaction has left it. */
@@ -87,14 +90,19 @@ export function compileSessionSql({ read, write }: StatementCompiler): SessionSq
       set closed = if(expires_at_ms <= ${NOW_MS}, 1, 0), expires_at_ms = if(expires_at_ms <= ${NOW_MS}, expires_at_ms, ${NOW_MS} + ttl_ms)
       where session_id = :sessionId and closed = 0`),
 
-    liveSession: read(`select s.closed, ${isLive('s')} from {session} s where s.session_id = :sessionId`, {
+    liveSession: read(`select s.closed, ${isLive('s')}, ${SERVER} from {session} s where s.session_id = :sessionId`, {
       closed: 'integer',
       isLive: 'integer',
+      server: 'text',
     }),
 
     settleSession: write(`update {session} set closed = 1 where session_id = :sessionId and closed = 0 and expires_at_ms <= ${NOW_MS}`),
 
-    own: read('select closed, grant_count from {session} where session_id = :sessionId', { closed: 'integer', grantCount: 'integer' }),
+    own: read(`select closed, grant_count, ${SERVER} from {session} where session_id = :sessionId`, {
+      closed: 'integer',
+      grantCount: 'integer',
+      server: 'text',
+    }),
 
     standbyRank: read(
       `select count(*) from {session} me straight_join {session} s

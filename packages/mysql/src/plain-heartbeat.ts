@@ -1,5 +1,6 @@
 import type { HeartbeatRequest, HeartbeatResult } from '@wb/core';
 import { asked, isLive, NOW_US, remainingMs } from './mysql-fragments.js';
+import { SERVER } from './server-identity.js';
 import type { Call, MysqlClient } from './mysql-client.js';
 import type { StatementCompiler, StepFactory } from './mysql-statement.js';
 
@@ -11,6 +12,7 @@ interface AnswerRow {
   readonly place: number | null;
   readonly remainingMs: number | null;
   readonly releaseCount: number | null;
+  readonly server: string;
 }
 
 /** The statements of {@link plainHeartbeat}. */
@@ -39,10 +41,18 @@ export function compilePlainHeartbeatSql({ read, write }: StatementCompiler): Pl
         (select count(*) from {session} o where ${isLive('o')}
           and (o.opened_at_ms < me.opened_at_ms or (o.opened_at_ms = me.opened_at_ms and o.session_id < me.session_id))
           and not exists (select 1 from ${asked(':holders')} where asked.name = o.session_id)),
-        asked.place, if(${isLive('s')}, ${remainingMs('s')}, 0), s.release_count
+        asked.place, if(${isLive('s')}, ${remainingMs('s')}, 0), s.release_count, ${SERVER}
       from {session} me left join ${asked(':holders')} on true left join {session} s on s.session_id = asked.name
       where me.session_id = :sessionId`,
-      { closed: 'integer', grantCount: 'integer', rank: 'integer', place: 'integer', remainingMs: 'integer', releaseCount: 'integer' },
+      {
+        closed: 'integer',
+        grantCount: 'integer',
+        rank: 'integer',
+        place: 'integer',
+        remainingMs: 'integer',
+        releaseCount: 'integer',
+        server: 'text',
+      },
     ),
   });
 }
@@ -59,11 +69,12 @@ export async function plainHeartbeat(
   call: Call,
   sql: PlainHeartbeatSql,
   { sessionId, holders }: HeartbeatRequest,
+  isLostOn: (server: string) => Promise<boolean>,
 ): Promise<HeartbeatResult | null> {
   const results = await client.runAlone(call, [sql.beatAlone({ sessionId }), sql.answer({ sessionId, holders: JSON.stringify(holders) })]);
   if (results === null) return null;
   const own = results[1][0];
-  if (own === undefined || own.closed !== 0) return { alive: false };
+  if (own === undefined || own.closed !== 0 || (await isLostOn(own.server))) return { alive: false };
   const health = new Map(results[1].map((row) => [row.place, row]));
   return {
     alive: true,
