@@ -117,6 +117,11 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
             const sqls = [...statements('mysql tables', renamed), `revoke select on ${PLACE}.* from '${RUNNER}'@'%'`];
             for (const sql of onEveryHost(sqls)) await admin.query(sql);
           });
+          const own = urlOf(url, RUNNER, 'runner-secret');
+          own.pathname = `/${PLACE}`;
+          const runner = await createConnection({ uri: own.href });
+          await expect(runner.query('create table mine (a int)')).rejects.toMatchObject({ errno: 1142 });
+          await runner.end();
         } finally {
           await admin.query(`drop database if exists ${PLACE}`);
           await admin.query(`drop user if exists '${DEPLOYER}'@'%', '${RUNNER}'@'%', '${DEPLOYER}'@'localhost', '${RUNNER}'@'localhost'`);
