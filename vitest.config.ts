@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Makes every workspace package mean its source, so that tests never run against an old build. */
-const conditions = ['@wb/source', 'node', 'module', 'import', 'default'];
+const conditions = ['@wb/source', 'node', 'default'];
 const source = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
 export default defineConfig({

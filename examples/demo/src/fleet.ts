@@ -1,5 +1,6 @@
 import { MemberProcess } from './member-process.js';
 import type { DriverMessage, MemberMessage } from './messages.js';
+import type { Place } from './targets/target.js';
 
 /** How long the driver waits for any one thing, in ms. Everything that it waits for takes a few seconds at most. */
 const WAIT_LIMIT_MS = 15_000;
@@ -12,7 +13,7 @@ export interface Report {
 
 /** What the fleet is made of. */
 export interface FleetParts {
-  readonly filename: string;
+  readonly place: Place;
   readonly isFenced: boolean;
   /** Ends every wait. */
   readonly signal: AbortSignal;

@@ -1,13 +1,14 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { DriverMessage, MemberMessage } from './messages.js';
+import type { Place } from './targets/target.js';
 
 const PROGRAM = fileURLToPath(new URL('./member.js', import.meta.url));
 
 /** What a member is started with. */
 export interface MemberStart {
   readonly memberId: string;
-  readonly filename: string;
+  readonly place: Place;
   readonly isFenced: boolean;
 }
 
@@ -21,8 +22,10 @@ export class MemberProcess {
   mayEnd = false;
   readonly #child: ChildProcess;
 
-  constructor({ memberId, filename, isFenced }: MemberStart, onMessage: (message: MemberMessage) => void) {
-    const child = fork(PROGRAM, [memberId, filename, isFenced ? 'fenced' : 'unfenced'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  constructor({ memberId, place, isFenced }: MemberStart, onMessage: (message: MemberMessage) => void) {
+    const child = fork(PROGRAM, [memberId, JSON.stringify(place), isFenced ? 'fenced' : 'unfenced'], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     if (child.pid === undefined) throw new Error(`${memberId} could not be started`);
     this.memberId = memberId;
     this.pid = child.pid;

@@ -1,24 +1,27 @@
 /**
- * The program that every member runs: it stands by, and settles orders while it leads. `node member.js <memberId> <filename> <fenced|unfenced>`, started by
+ * The program that every member runs: it stands by, and settles orders while it leads. `node member.js <memberId> <Place as JSON> <fenced|unfenced>`, started by
  * the driver with a channel to talk to.
  */
 import { createCoordinator, type GroupReason } from '@wb/core';
-import { sqliteLeaseStore } from '@wb/sqlite';
 import { settleOrders } from './leader-work.js';
 import { nowMs } from './machine-time.js';
 import type { DriverMessage, MemberMessage } from './messages.js';
-import { openOrdersDatabase } from './orders-database.js';
 import { Pace } from './pace.js';
-import { GROUP_ID, HEARTBEAT_MS, ORDERS_PER_SECOND, TTL_MS } from './settings.js';
+import { GROUP_ID, HEARTBEAT_MS, ORDERS_PER_SECOND, ORDERS_PER_TRANSACTION, TTL_MS } from './settings.js';
+import { targets } from './targets/index.js';
+import type { Place } from './targets/target.js';
 
-const [memberId = '', filename = '', mode] = process.argv.slice(2);
+const [memberId = '', placeJson = '', mode] = process.argv.slice(2);
+const place = JSON.parse(placeJson) as Place;
 const tell = (message: MemberMessage): void => void process.send?.(message);
 
-// The coordinator's connection and that of the orders are two: a fence needs no more than a place in the same database.
-const database = openOrdersDatabase(filename);
-const pace = new Pace(ORDERS_PER_SECOND);
+const target = targets[place.target];
+// The store and the orders are in one database: that is what a fence needs.
+const store = target.open(place);
+const connection = await target.connect(place);
+const pace = new Pace(ORDERS_PER_SECOND / ORDERS_PER_TRANSACTION);
 const coordinator = createCoordinator({
-  store: () => sqliteLeaseStore({ filename }),
+  store: () => store.store,
   memberId,
   ttlMs: TTL_MS,
   heartbeatMs: HEARTBEAT_MS,
@@ -28,7 +31,7 @@ const coordinator = createCoordinator({
 let claimReason: GroupReason = 'free';
 coordinator.on('group', ({ to, reason }) => {
   if (to === 'claiming') claimReason = reason;
-  if (to === 'standby' && reason === 'held') tell({ kind: 'stands-by' });
+  if (to === 'standby') tell({ kind: 'stands-by' });
 });
 coordinator.on('store-fault', ({ operation, error }) => tell({ kind: 'store-fault', text: `${operation}: ${error.message}` }));
 
@@ -45,12 +48,12 @@ process.on('disconnect', () => process.exit(1));
 await coordinator.lead(GROUP_ID, async (context) => {
   // Before anything else: this is the instant that the takeover is measured to.
   tell({ kind: 'leads', term: context.term, atMs: nowMs(), reason: claimReason });
-  await settleOrders(context, { database, pace, isFenced: mode !== 'unfenced', tell });
+  await settleOrders(context, { place, store, connection, pace, isFenced: mode !== 'unfenced', tell });
 });
 
 async function leave(): Promise<void> {
   await coordinator.close();
-  database.close();
+  await connection[Symbol.asyncDispose]();
   process.removeAllListeners('disconnect');
   process.disconnect();
 }

@@ -1,5 +1,5 @@
 import type { GroupReason } from '@wb/core';
-import type { SettleOutcome } from './settle-order.js';
+import type { SettleOutcome } from './settle-orders.js';
 
 /** What a member tells the driver. Instants are on the machine's monotonic clock: see `nowMs`. */
 export type MemberMessage =

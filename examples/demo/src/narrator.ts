@@ -1,10 +1,10 @@
 import type { GroupReason } from '@wb/core';
-import type Database from 'better-sqlite3';
 import { count, milliseconds } from './check.js';
 import type { Report } from './fleet.js';
 import { countSettlements } from './orders-database.js';
 import { ORDER_COUNT } from './settings.js';
 import type { Takeover, TakeoverLog } from './takeover-log.js';
+import type { Connection, Place } from './targets/target.js';
 import type { Timeline } from './timeline.js';
 import { BLOWS } from './verdict.js';
 
@@ -55,14 +55,16 @@ export class Narrator {
   }
 
   /** Says every second how many orders are settled. Returns a function that ends it. */
-  tellProgress(database: Database.Database): () => void {
-    let before = countSettlements(database);
-    const timer = setInterval(() => {
-      const now = countSettlements(database);
+  tellProgress(connection: Connection, place: Place): () => void {
+    let before = 0;
+    const tell = async (): Promise<void> => {
+      const now = await countSettlements(connection, place);
       const more = now === before ? 'nobody leads' : `+${count(now - before)}`;
       this.#timeline.note(`${count(now).padStart(6)} of ${count(ORDER_COUNT)} orders settled, ${more}`);
       before = now;
-    }, 1_000);
+    };
+    // Whoever plays finds out what is wrong with the database.
+    const timer = setInterval(() => void tell().catch(() => undefined), 1_000);
     return () => clearInterval(timer);
   }
 }

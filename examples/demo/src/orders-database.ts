@@ -1,4 +1,5 @@
-import Database from 'better-sqlite3';
+import { targets } from './targets/index.js';
+import type { Place, Sql } from './targets/target.js';
 
 /** An order that waits to be settled. */
 export interface Order {
@@ -6,58 +7,71 @@ export interface Order {
   readonly amountCents: number;
 }
 
-/** Opens the file that everyone shares. */
-export function openOrdersDatabase(filename: string): Database.Database {
-  // Without a timeout: the driver would wait for a lock with the event loop blocked, heartbeats and all. Who finds the file busy tries again later.
-  const database = new Database(filename, { timeout: 0 });
-  database.pragma('journal_mode = WAL');
-  // A settlement survives the end of every process, not a power cut: then it was not made, for the ledger and for the order alike.
-  database.pragma('synchronous = NORMAL');
-  return database;
+/** The demo's tables, and the store's lease beside them. */
+export interface Tables {
+  readonly orders: string;
+  readonly settlements: string;
+  readonly account: string;
+  readonly lease: string;
+}
+
+/** How many rows one statement writes. */
+const BATCH = 500;
+
+export function tablesOf({ namespace }: Pick<Place, 'namespace'>): Tables {
+  return {
+    orders: `${namespace}orders`,
+    settlements: `${namespace}settlements`,
+    account: `${namespace}account`,
+    lease: `${namespace}lease`,
+  };
 }
 
 /**
- * The demo's own tables. Nothing here forbids a double settlement or one of a stale term: if leadership did not prevent them they would be in the ledger
+ * Makes the demo's own tables. Nothing in them forbids a double settlement or one of a stale term: if leadership did not prevent them they would be in the ledger
  * for all to see. A proof that cannot fail proves nothing.
  */
-export function createOrders(database: Database.Database, orderCount: number): void {
-  database.exec(`
-    create table orders (
-      id integer primary key,
-      amount_cents integer not null,
-      status text not null default 'open'
-    );
-
-    -- Append-only, and written under SQLite's one write lock: the ids are the order of the commits.
-    create table settlements (
-      id integer primary key,
-      order_id integer not null,
-      member_id text not null,
-      -- The term that the member believes in, and the term that the lease was in when this row was written, put there by the database;
-      -- null if there was no lease at all.
-      term integer not null,
-      lease_term integer,
-      settled_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ'))
-    );
-
-    create table account (id integer primary key, balance_cents integer not null);
-    insert into account (id, balance_cents) values (1, 0);
-  `);
-  const insert = database.prepare<[number, number]>('insert into orders (id, amount_cents) values (?, ?)');
-  database.transaction(() => {
+export async function createOrders(sql: Sql, place: Pick<Place, 'namespace' | 'target'>, orderCount: number): Promise<void> {
+  const { orders, settlements, account } = tablesOf(place);
+  await sql.run(
+    `create table ${orders} (id integer primary key, amount_cents integer not null, status varchar(10) not null default 'open')`,
+  );
+  // Append-only. The term is what the member believes in; the lease's term was read in the same transaction: null if there was no lease at all.
+  await sql.run(
+    `create table ${settlements} (id ${targets[place.target].identity}, order_id integer not null, member_id varchar(255) not null, term integer not null, lease_term integer)`,
+  );
+  await sql.run(`create table ${account} (id integer primary key, balance_cents bigint not null)`);
+  await sql.run(`insert into ${account} (id, balance_cents) values (1, 0)`);
+  for (let first = 1; first <= orderCount; first += BATCH) {
+    const ids = Array.from({ length: Math.min(BATCH, orderCount - first + 1) }, (_, at) => first + at);
     // Uneven amounts: two wrong settlements are unlikely to add up to a right balance.
-    for (let orderId = 1; orderId <= orderCount; orderId++) insert.run(orderId, 100 + ((orderId * 7919) % 9973));
-  })();
+    const values = ids.flatMap((orderId) => [orderId, 100 + ((orderId * 7919) % 9973)]);
+    await sql.run(`insert into ${orders} (id, amount_cents) values ${ids.map(() => '(?, ?)').join(', ')}`, values);
+  }
+}
+
+/** Removes the demo's tables, and the store's. */
+export async function dropTables(place: Place): Promise<void> {
+  const connection = await targets[place.target].connect(place);
+  try {
+    const names = ['orders', 'settlements', 'account', 'session', 'lease', 'term', 'contender', 'migration'];
+    for (const name of names) await connection.run(`drop table if exists ${place.namespace}${name}`);
+  } finally {
+    await connection[Symbol.asyncDispose]();
+  }
 }
 
 /** The orders that are not settled yet, as a list to work through. */
-export function openOrders(database: Database.Database): readonly Order[] {
-  return database
-    .prepare<[], Order>("select id as orderId, amount_cents as amountCents from orders where status = 'open' order by id")
-    .all();
+export async function openOrders(sql: Sql, place: Pick<Place, 'namespace'>): Promise<readonly Order[]> {
+  const { orders } = tablesOf(place);
+  const rows = await sql.all<{ id: number; amount_cents: number }>(
+    `select id, amount_cents from ${orders} where status = 'open' order by id`,
+  );
+  return rows.map((row) => ({ orderId: row.id, amountCents: row.amount_cents }));
 }
 
-/** How many settlements the ledger has. Reads one row, so that the driver can ask often. */
-export function countSettlements(database: Database.Database): number {
-  return database.prepare<[], number>('select coalesce(max(id), 0) from settlements').pluck().get() ?? 0;
+/** How many settlements the ledger has. */
+export async function countSettlements(sql: Sql, place: Pick<Place, 'namespace'>): Promise<number> {
+  const [row] = await sql.all<{ n: number }>(`select count(*) as n from ${tablesOf(place).settlements}`);
+  return Number(row!.n);
 }

@@ -1,19 +1,22 @@
-import type Database from 'better-sqlite3';
 import { setTimeout } from 'node:timers/promises';
 import { milliseconds } from './check.js';
 import type { Fleet } from './fleet.js';
-import { freezeOutsideTransaction } from './freeze.js';
+import { freezeMember } from './freeze.js';
 import { nowMs } from './machine-time.js';
 import { countSettlements } from './orders-database.js';
 import { EXPIRY_LIMIT_MS, HEARTBEAT_MS, MEMBER_IDS, ORDERS_PER_EVENT, ORDERS_PER_SECOND, RESIGN_LIMIT_MS } from './settings.js';
 import type { Leadership, TakeoverLog } from './takeover-log.js';
+import { targets } from './targets/index.js';
+import type { Connection, Place } from './targets/target.js';
 import type { Timeline } from './timeline.js';
 import type { PlayResult } from './verdict.js';
 
 /** Who and what plays. */
 export interface Stage {
   readonly fleet: Fleet;
-  readonly database: Database.Database;
+  readonly place: Place;
+  readonly connection: Connection;
+  readonly isFenced: boolean;
   readonly log: TakeoverLog;
   readonly timeline: Timeline;
   readonly signal: AbortSignal;
@@ -64,12 +67,16 @@ async function crash(stage: Stage): Promise<void> {
 }
 
 async function freezeAndThaw(stage: Stage): Promise<Pick<PlayResult, 'thawed' | 'lateWrite'>> {
-  const { fleet, database, log, timeline, signal } = stage;
+  const { fleet, place, connection, isFenced, log, timeline, signal } = stage;
   const { memberId, term } = log.current;
   const member = fleet.member(memberId);
-  const { atMs, attemptCount } = await freezeOutsideTransaction(member, database, signal);
+  const { atMs, attemptCount } = await freezeMember(member, connection, isFenced && targets[place.target].endsFrozenTransactions, signal);
   log.struck({ cause: 'SIGSTOP', memberId, term, limitMs: EXPIRY_LIMIT_MS, atMs });
-  timeline.member(memberId, '‖', `is frozen: SIGSTOP${attemptCount === 1 ? '' : ` (attempt ${attemptCount}: it held the write lock)`}`);
+  timeline.member(
+    memberId,
+    '‖',
+    `is frozen: SIGSTOP${attemptCount === 1 ? '' : ` (attempt ${attemptCount}: it was inside a transaction)`}`,
+  );
   await nextLeader(stage, term);
   await settled(stage, ORDERS_WHILE_FROZEN);
 
@@ -116,7 +123,7 @@ async function standsBy({ fleet }: Stage, memberId: string, from: number): Promi
 }
 
 /** Resolves when `orderCount` more orders are settled. */
-async function settled({ database, signal }: Stage, orderCount: number): Promise<void> {
-  const goal = countSettlements(database) + orderCount;
-  while (countSettlements(database) < goal) await setTimeout(20, undefined, { signal });
+async function settled({ connection, place, signal }: Stage, orderCount: number): Promise<void> {
+  const goal = (await countSettlements(connection, place)) + orderCount;
+  while ((await countSettlements(connection, place)) < goal) await setTimeout(20, undefined, { signal });
 }

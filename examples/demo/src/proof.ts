@@ -1,6 +1,7 @@
-import type Database from 'better-sqlite3';
 import { count, money, type Check } from './check.js';
+import { tablesOf } from './orders-database.js';
 import type { Leadership } from './takeover-log.js';
+import type { Place, Sql } from './targets/target.js';
 
 /** What one member settled in one term. */
 export interface TermShare {
@@ -21,28 +22,37 @@ export const PROOFS = {
 } as const;
 
 /** Asks the ledger, and nothing that a member has said about itself but who led which term. */
-export function proveLedger(
-  database: Database.Database,
+export async function proveLedger(
+  sql: Sql,
+  place: Pick<Place, 'namespace'>,
   orderCount: number,
   leaderships: readonly Pick<Leadership, 'memberId' | 'term'>[],
-): readonly Check[] {
-  const ask = (sql: string): number => database.prepare<[], number>(sql).pluck().get() ?? 0;
+): Promise<readonly Check[]> {
+  const { orders, settlements, account } = tablesOf(place);
+  const ask = async (query: string): Promise<number> => {
+    const [row] = await sql.all<{ n: number | null }>(query);
+    return Number(row?.n ?? 0);
+  };
 
-  const rowCount = ask('select count(*) from settlements');
-  const distinctCount = ask('select count(distinct order_id) from settlements');
-  const openCount = ask("select count(*) from orders where status <> 'settled' or id not in (select order_id from settlements)");
-  // `lease_term` was read from the lease by the database, in the transaction that wrote the row: no clock and no member's word is involved.
-  const staleCount = ask('select count(*) from settlements where term is not lease_term');
-  // The ids are the order of the commits.
-  const fallCount = ask('select count(*) from (select term, lag(term) over (order by id) as before from settlements) where term < before');
-  const strangers = shares(database).filter(
+  const rowCount = await ask(`select count(*) as n from ${settlements}`);
+  const distinctCount = await ask(`select count(distinct order_id) as n from ${settlements}`);
+  const openCount = await ask(
+    `select count(*) as n from ${orders} where status <> 'settled' or id not in (select order_id from ${settlements})`,
+  );
+  // `lease_term` was read from the lease in the transaction that wrote the row: no clock and no member's belief is involved.
+  const staleCount = await ask(`select count(*) as n from ${settlements} where lease_term is null or lease_term <> term`);
+  // The ids are the order of the writing.
+  const fallCount = await ask(
+    `select count(*) as n from (select term, lag(term) over (order by id) as earlier from ${settlements}) steps where term < earlier`,
+  );
+  const strangers = (await shares(sql, place)).filter(
     ({ term, memberId }) => !leaderships.some((leadership) => leadership.term === term && leadership.memberId === memberId),
   );
-  const termCount = ask('select count(distinct term) from settlements');
-  const pairCount = ask('select count(*) from (select distinct term, member_id from settlements)');
-  const balance = ask('select balance_cents from account');
-  const ordered = ask('select sum(amount_cents) from orders');
-  const settled = ask('select sum(amount_cents) from settlements join orders on orders.id = order_id');
+  const termCount = await ask(`select count(distinct term) as n from ${settlements}`);
+  const pairCount = await ask(`select count(*) as n from (select distinct term, member_id from ${settlements}) pairs`);
+  const balance = await ask(`select balance_cents as n from ${account}`);
+  const ordered = await ask(`select sum(amount_cents) as n from ${orders}`);
+  const settled = await ask(`select sum(o.amount_cents) as n from ${settlements} s join ${orders} o on o.id = s.order_id`);
 
   return [
     {
@@ -67,11 +77,16 @@ export function proveLedger(
 }
 
 /** Who settled how much, term by term. */
-export function shares(database: Database.Database): readonly TermShare[] {
-  return database
-    .prepare<[], TermShare>(
-      `select term, member_id as memberId, count(*) as orderCount, sum(amount_cents) as amountCents
-       from settlements join orders on orders.id = order_id group by term, member_id order by term, min(settlements.id)`,
-    )
-    .all();
+export async function shares(sql: Sql, place: Pick<Place, 'namespace'>): Promise<readonly TermShare[]> {
+  const { orders, settlements } = tablesOf(place);
+  const rows = await sql.all<Record<'term' | 'member_id' | 'n' | 'cents', string | number>>(
+    `select s.term, s.member_id, count(*) as n, sum(o.amount_cents) as cents
+     from ${settlements} s join ${orders} o on o.id = s.order_id group by s.term, s.member_id order by s.term, min(s.id)`,
+  );
+  return rows.map((row) => ({
+    term: Number(row.term),
+    memberId: String(row.member_id),
+    orderCount: Number(row.n),
+    amountCents: Number(row.cents),
+  }));
 }

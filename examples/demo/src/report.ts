@@ -1,7 +1,6 @@
-import type Database from 'better-sqlite3';
 import Table from 'cli-table3';
 import { count, milliseconds, money, type Check } from './check.js';
-import { shares } from './proof.js';
+import type { TermShare } from './proof.js';
 import type { Takeover } from './takeover-log.js';
 import type { Timeline } from './timeline.js';
 
@@ -45,9 +44,8 @@ export function takeoverTable(takeovers: readonly Takeover[], timeline: Timeline
 }
 
 /** The orders settled by each member and term, by the ledger. */
-export function shareTable(database: Database.Database, timeline: Timeline): string {
-  const rows = shares(database);
-  const sum = (pick: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + pick(row), 0);
+export function shareTable(rows: readonly TermShare[], timeline: Timeline): string {
+  const sum = (pick: (row: TermShare) => number): number => rows.reduce((total, row) => total + pick(row), 0);
   return table(timeline, ['term', 'member', 'orders settled', 'amount'], 'llrr', [
     ...rows.map(({ term, memberId, orderCount, amountCents }) => [
       String(term),

@@ -7,6 +7,8 @@ export const ORDER_COUNT = 10_000;
 
 /** The leader's pace, so that orders are left at all three events. */
 export const ORDERS_PER_SECOND = 500;
+/** How many orders a leader settles at a time: a commit on a server costs some milliseconds. */
+export const ORDERS_PER_TRANSACTION = 5;
 
 /** How many orders a leader settles at least before something happens to it. Three times this is well below {@link ORDER_COUNT}. */
 export const ORDERS_PER_EVENT = 2_100;
@@ -16,7 +18,7 @@ export const HEARTBEAT_MS = 400;
 
 /** The requirement: a leader that crashes or freezes is succeeded within its TTL, and 100 ms for everything else. */
 export const EXPIRY_LIMIT_MS = TTL_MS + 100;
-/** The requirement: SQLite cannot push, so that a standby sees a release with its next heartbeat; and 50 ms for everything else. */
+/** The requirement: where the store cannot push, a standby sees a release with its next heartbeat; and 50 ms for everything else. */
 export const RESIGN_LIMIT_MS = HEARTBEAT_MS + 50;
 
 /** The whole demo. */
