@@ -72,6 +72,6 @@ export async function openOrders(sql: Sql, place: Pick<Place, 'namespace'>): Pro
 
 /** How many settlements the ledger has. */
 export async function countSettlements(sql: Sql, place: Pick<Place, 'namespace'>): Promise<number> {
-  const [row] = await sql.all<{ n: number }>(`select count(*) as n from ${tablesOf(place).settlements}`);
+  const [row] = await sql.all<{ n: number | string }>(`select count(*) as n from ${tablesOf(place).settlements}`);
   return Number(row!.n);
 }

@@ -30,7 +30,7 @@ export async function proveLedger(
 ): Promise<readonly Check[]> {
   const { orders, settlements, account } = tablesOf(place);
   const ask = async (query: string): Promise<number> => {
-    const [row] = await sql.all<{ n: number | null }>(query);
+    const [row] = await sql.all<{ n: number | string | null }>(query);
     return Number(row?.n ?? 0);
   };
 

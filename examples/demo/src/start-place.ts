@@ -34,7 +34,11 @@ export async function startPlace(target: TargetName): Promise<StartedPlace> {
     // The password is nobody's business.
     text: `${new URL(server.url).host} (${server.origin})`,
     stop: async () => {
-      await dropTables(place).finally(() => server.stop());
+      try {
+        await dropTables(place);
+      } finally {
+        await server.stop();
+      }
     },
     stopNow: () => undefined,
   };

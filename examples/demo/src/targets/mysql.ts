@@ -29,8 +29,7 @@ function mysqlTarget(title: string): DemoTarget {
     },
 
     connect: async ({ address, namespace }): Promise<Connection> => {
-      // Sums come as text, because they may be larger than a number of JavaScript. These are not.
-      const connection = await createConnection({ uri: address, decimalNumbers: true });
+      const connection = await createConnection({ uri: address });
       const sql = sqlOf(connection);
       return {
         ...sql,

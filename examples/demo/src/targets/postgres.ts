@@ -2,13 +2,6 @@ import { postgresLeaseStore } from '@wb/postgres';
 import pg from 'pg';
 import { areRowsFree, sqlOver, type Connection, type DemoTarget, type Sql } from './target.js';
 
-/** Sums and counts come as text, because they may be larger than a number of JavaScript. These are not. */
-const NUMBERS: ReadonlySet<number> = new Set([pg.types.builtins.INT8, pg.types.builtins.NUMERIC]);
-const types = {
-  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    NUMBERS.has(oid) ? Number : (pg.types.getTypeParser(oid, format) as (text: string) => unknown),
-} as pg.CustomTypesConfig;
-
 /** Serialization failure, deadlock: the transaction was rolled back, or will be. */
 const CONFLICTS: ReadonlySet<string> = new Set(['40001', '40P01']);
 
@@ -41,7 +34,7 @@ export const postgres: DemoTarget = {
   },
 
   connect: async ({ address, namespace }): Promise<Connection> => {
-    const client = new pg.Client({ connectionString: address, types });
+    const client = new pg.Client({ connectionString: address });
     await client.connect();
     const sql = sqlOf(client);
     return {

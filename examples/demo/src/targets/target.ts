@@ -12,7 +12,7 @@ export interface Place {
   readonly namespace: string;
 }
 
-/** Statements with `?` for each value, in a transaction or out of one. */
+/** Statements with `?` for each value, in a transaction or out of one. Sums and counts may come as text. */
 export interface Sql {
   all<Row>(sql: string, values?: readonly (string | number)[]): Promise<readonly Row[]>;
   run(sql: string, values?: readonly (string | number)[]): Promise<void>;
