@@ -26,8 +26,12 @@ export async function migratePostgres(connection: PostgresConnection, operation:
     `begin isolation level read committed; set local lock_timeout = 0; set local statement_timeout = ${MIGRATION_LIMIT_MS}; select pg_advisory_xact_lock(hashtextextended(${literal(`wb:${schema}.${namespace}`)}, 0))`,
   );
   try {
+    // By reading the catalog. `to_regclass` would answer from the backend's cache, which is not told of what others have committed before the next relation is locked: after the look above it may
+    // go on saying that there is no ledger.
     const [row] = await connection.query(
-      `select to_regnamespace(${literal(quoted(schema))}) is not null as "hasSchema", to_regclass(${literal(`${quoted(schema)}.${quoted(`${namespace}migration`)}`)}) is not null as "hasLedger", current_setting('transaction_read_only') as "readOnly"`,
+      `select exists (select from pg_catalog.pg_namespace n where n.nspname = ${literal(schema)}) as "hasSchema",
+        exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+          where n.nspname = ${literal(schema)} and c.relname = ${literal(`${namespace}migration`)}) as "hasLedger", current_setting('transaction_read_only') as "readOnly"`,
     );
     connection.assertWritable(operation, row && { rows: [row] });
     // Not `if not exists`: that asks for the right to create one even if there is nothing to create.
