@@ -21,14 +21,16 @@ describeServer('postgres', 'behind PgBouncer in transaction mode', () => {
     return;
   }
   // The target, and the processes that its cases start, look here.
-  process.env['WB_TEST_PGBOUNCER_URL'] = pgbouncer.url ?? undefined;
+  process.env['WB_TEST_PGBOUNCER_URL'] = pgbouncer.url;
 
-  describe('the contract', () => defineLeaseStoreConformance({ describe, it }, target));
+  defineLeaseStoreConformance({ describe, it }, target);
 
-  describe('coordinators in several processes', () => testCoordinators(target));
+  describe('coordinators in several processes', () => {
+    testCoordinators(target);
+  });
 
-  it('F11: a lease is fenced behind it, too, and the hold is bounded', async () => {
-    const store = postgresLeaseStore({ connectionString: pgbouncer.url!, namespace: 'bouncer_', pooler: true });
+  it('L6, T8: a lease is fenced behind it, too, and the hold is bounded', async () => {
+    const store = postgresLeaseStore({ connectionString: pgbouncer.url, namespace: 'bouncer_', pooler: true });
     const other = new pg.Client({ connectionString: url! });
     await other.connect();
     try {
