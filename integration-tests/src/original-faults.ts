@@ -148,6 +148,36 @@ export function testOriginalFaults(open: () => TestDatabase): void {
     expect(coordinator.status().storeFault).toBe(null);
   });
 
+  it('F17: when the database comes back after an outage, ten members come back to it one by one, and open no more connections than before', async () => {
+    const way = await database.way(namespace);
+    ends.push(async () => way[Symbol.asyncDispose]());
+    const members = Array.from({ length: 10 }, (_, at) => member(`m${at}`, way.open()));
+    for (const { coordinator } of members) void leads(coordinator, 'g');
+    const session = (): readonly string[] => members.map(({ coordinator }) => coordinator.status().session.state);
+    const isEverybodyLive = (): boolean => session().every((state) => state === 'live');
+    await expect.poll(isEverybodyLive, { timeout: 10_000 }).toBe(true);
+    await way.takeAway();
+    await expect.poll(() => session().includes('live'), { timeout: 10_000 }).toBe(false);
+    const before = members.map(({ events }) => events.length);
+    // Long enough for everybody's pauses to have grown to the longest, a heartbeat.
+    await expect.poll(() => members.every(({ events }, at) => events.length >= before[at]! + 5), { timeout: 10_000 }).toBe(true);
+    let mostConnections = 0;
+    const look = setInterval(() => (mostConnections = Math.max(mostConnections, way.connectionCount() ?? 0)), 2);
+    const openedAtMs: number[] = [];
+    for (const { coordinator } of members) {
+      coordinator.on('session', ({ to }) => {
+        if (to === 'live') openedAtMs.push(performance.now());
+      });
+    }
+    await way.bringBack();
+    await expect.poll(isEverybodyLive, { timeout: 10_000 }).toBe(true);
+    clearInterval(look);
+    expect(mostConnections).toBeLessThanOrEqual(members.length * MAX_CONNECTIONS);
+    // Their attempts were not in step: a herd would be there within a few ms.
+    expect(Math.max(...openedAtMs) - Math.min(...openedAtMs)).toBeGreaterThan(HEARTBEAT_MS / 10);
+    await expect.poll(() => members.filter(({ coordinator }) => coordinator.status().groups[0]?.state === 'leading').length).toBe(1);
+  });
+
   it('F19: rows of dead members go away, those of the living stay, and terms go on', async () => {
     const store = await client();
     await store.openSession({ sessionId: 'living', memberId: 'm', ttlMs: 600_000 });
