@@ -1,0 +1,55 @@
+import Table from 'cli-table3';
+
+/** Writes a line for people to the standard error, so that the standard output stays COMMAND's. */
+export function say(line: string): void {
+  process.stderr.write(`wb: ${line}\n`);
+}
+
+/** Writes what was asked for to the standard output. */
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+const NO_BORDERS = Object.fromEntries(
+  [
+    'top',
+    'top-mid',
+    'top-left',
+    'top-right',
+    'bottom',
+    'bottom-mid',
+    'bottom-left',
+    'bottom-right',
+    'left',
+    'left-mid',
+    'mid',
+    'mid-mid',
+    'right',
+    'right-mid',
+    'middle',
+  ].map((name) => [name, '']),
+);
+
+/** A table without borders, two blanks between its columns, and none at the end of a line. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const made = new Table({
+    chars: { ...NO_BORDERS, middle: '  ' },
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+  });
+  // Names are the users' own: nothing in them may steer the terminal.
+  made.push([...head], ...rows.map((row) => row.map((cell) => cell.replaceAll(/\p{C}/gu, '�'))));
+  return made
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+/** A duration for people: `0.8 s`, `42 s`, `5 min`, `3 h`, `2 d`. */
+export function duration(ms: number): string {
+  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`;
+  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
+  if (ms < 172_800_000) return `${Math.round(ms / 3_600_000)} h`;
+  return `${Math.round(ms / 86_400_000)} d`;
+}
