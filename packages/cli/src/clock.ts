@@ -1,4 +1,4 @@
-import { systemClock, type Clock, type LocalInstant } from '@wb/core';
+import { systemClock, type Clock, type LocalInstant, type Timer } from '@wb/core';
 
 /**
  * The clocks of this machine, with a monotonic one whose zero is the same for all processes of the machine, so that one process can tell another
@@ -6,7 +6,7 @@ import { systemClock, type Clock, type LocalInstant } from '@wb/core';
  */
 export const machineClock: Clock = Object.freeze({
   now: (): LocalInstant => ({ monotonicMs: Number(process.hrtime.bigint()) / 1e6, wallMs: systemClock.now().wallMs }),
-  schedule: systemClock.schedule,
+  schedule: (delayMs: number, callback: () => void): Timer => systemClock.schedule(delayMs, callback),
 });
 
 /** Resolves `ms` from now. */

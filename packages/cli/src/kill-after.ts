@@ -13,7 +13,7 @@ export function renewMsOf({ heartbeatMs }: Timings): number {
  * The longest time between SIGTERM and SIGKILL when trust is ending, in ms. SIGTERM is sent that much before the trust ends; so it takes away from the time for which a heartbeat may fail, and two
  * lost calls must still be survivable (T2).
  */
-export function maxKillAfterMs(timings: Timings): number {
+function maxKillAfterMs(timings: Timings): number {
   const { ttlMs, heartbeatMs, callDeadlineMs, safetyMarginMs } = timings;
   return Math.floor(ttlMs - safetyMarginMs - heartbeatMs - 2 * callDeadlineMs - renewMsOf(timings));
 }

@@ -60,7 +60,7 @@ async function watch(store: LeaseStore, groupIds: readonly string[], { json, int
 }
 
 /** Reads the groups, and what is known about their leaders. */
-export async function readRows(store: LeaseStore, groupIds: readonly string[]): Promise<readonly GroupRow[]> {
+async function readRows(store: LeaseStore, groupIds: readonly string[]): Promise<readonly GroupRow[]> {
   const [views, members, terms] = await Promise.all([
     store.read(groupIds),
     store.members(),
@@ -84,7 +84,7 @@ export async function readRows(store: LeaseStore, groupIds: readonly string[]): 
 }
 
 /** The rows as a table. */
-export function statusTable(rows: readonly GroupRow[]): string {
+function statusTable(rows: readonly GroupRow[]): string {
   const time = (ms: number | null): string => (ms === null ? '-' : duration(ms));
   return table(
     ['GROUP', 'LEADER', 'TERM', 'SINCE', 'REMAINING', 'STANDBYS', 'HEARTBEAT AGE'],
