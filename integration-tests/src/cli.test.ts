@@ -47,6 +47,9 @@ describe('the wb command', () => {
       child.kill('SIGKILL');
       await exit;
     }
+    // Their keepers kill the workers, which write until then.
+    const pids = new Set(beats().map(({ pid }) => pid));
+    await until(() => [...pids].every((pid) => !isAlive(pid)));
     rmSync(directory, { recursive: true, force: true });
   });
 
