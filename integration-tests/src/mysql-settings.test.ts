@@ -4,9 +4,32 @@ import { TABLE_NAMES } from '@wb/sql';
 import { createPool, type Pool, type PoolOptions } from 'mysql2';
 import { expect, it } from 'vitest';
 import { describeMysql } from './servers/mysql-lab.js';
+import mariadb from './targets/mariadb.js';
+import mysql from './targets/mysql.js';
 
 /** Cases that read, write, count, race and compare names. */
-const CASES = ['S1.5', 'S1.8', 'S1.9', 'S1.11', 'S2.2', 'S2.3', 'L1.9', 'L1.11', 'L2.1', 'L3.3', 'L3.4', 'L4.6', 'L5.1', 'F20.1'];
+const CASES = [
+  'L6.1',
+  'L6.2',
+  'L6.3',
+  'L6.4',
+  'L6.5',
+  'L6.6',
+  'S1.5',
+  'S1.8',
+  'S1.9',
+  'S1.11',
+  'S2.2',
+  'S2.3',
+  'L1.9',
+  'L1.11',
+  'L2.1',
+  'L3.3',
+  'L3.4',
+  'L4.6',
+  'L5.1',
+  'F20.1',
+];
 
 const SETTINGS: readonly { readonly title: string; readonly pool: PoolOptions; readonly session: readonly string[] }[] = [
   {
@@ -42,6 +65,7 @@ describeMysql('settings of connections', (lab, flavor) => {
       const target: ConformanceTarget = {
         name: flavor,
         sessionRetentionMs: 1_500,
+        notes: (flavor === 'mysql' ? mysql : mariadb).notes!,
         open: (namespace) => {
           const pool = createPool({ uri: lab().url, connectionLimit: 4, ...poolOptions });
           pool.on('connection', (connection) => {
@@ -54,7 +78,7 @@ describeMysql('settings of connections', (lab, flavor) => {
         drop: async (namespace) => {
           await Promise.all(pools.splice(0).map((pool) => pool.promise().end()));
           const connection = await lab().connection();
-          for (const table of TABLE_NAMES) {
+          for (const table of [...TABLE_NAMES, 'note']) {
             await connection.query(`drop table if exists \`${namespace}${table}\``);
           }
         },

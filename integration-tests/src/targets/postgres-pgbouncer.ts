@@ -1,6 +1,6 @@
 import type { ConformanceTarget } from '@wb/conformance';
 import { postgresLeaseStore } from '@wb/postgres';
-import { dropTables, sessionRetentionMs } from './postgres-tables.js';
+import { dropTables, postgresNotes, sessionRetentionMs } from './postgres-tables.js';
 
 /** Behind a real PgBouncer in transaction mode, whose URL is in `WB_TEST_PGBOUNCER_URL`. */
 const target: ConformanceTarget = {
@@ -10,6 +10,7 @@ const target: ConformanceTarget = {
   open: (namespace) =>
     postgresLeaseStore({ connectionString: process.env['WB_TEST_PGBOUNCER_URL']!, namespace, sessionRetentionMs, pooler: true }),
   drop: dropTables,
+  notes: postgresNotes,
 };
 
 export default target;

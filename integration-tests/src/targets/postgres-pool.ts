@@ -1,7 +1,7 @@
 import type { ConformanceTarget } from '@wb/conformance';
 import { postgresLeaseStore } from '@wb/postgres';
 import pg from 'pg';
-import { connectionString, dropTables, sessionRetentionMs } from './postgres-tables.js';
+import { connectionString, dropTables, postgresNotes, sessionRetentionMs } from './postgres-tables.js';
 
 /** A pool made for the store, whose sessions have the defaults that are the worst for it. */
 const target: ConformanceTarget = {
@@ -20,6 +20,7 @@ const target: ConformanceTarget = {
       sessionRetentionMs,
     }),
   drop: dropTables,
+  notes: postgresNotes,
 };
 
 export default target;

@@ -1,6 +1,6 @@
 import type { ConformanceTarget } from '@wb/conformance';
 import { postgresLeaseStore } from '@wb/postgres';
-import { connectionString, dropTables, sessionRetentionMs } from './postgres-tables.js';
+import { connectionString, dropTables, postgresNotes, sessionRetentionMs } from './postgres-tables.js';
 
 /** What is sent when there is said to be a pooler: it must be as right without one. */
 const target: ConformanceTarget = {
@@ -9,6 +9,7 @@ const target: ConformanceTarget = {
   sessionRetentionMs,
   open: (namespace) => postgresLeaseStore({ connectionString: connectionString(), namespace, sessionRetentionMs, pooler: true }),
   drop: dropTables,
+  notes: postgresNotes,
 };
 
 export default target;

@@ -1,6 +1,6 @@
 import type { ConformanceTarget } from '@wb/conformance';
 import { postgresLeaseStore } from '@wb/postgres';
-import { connectionString, dropTables, sessionRetentionMs } from './postgres-tables.js';
+import { connectionString, dropTables, postgresNotes, sessionRetentionMs } from './postgres-tables.js';
 
 /** Tables of their own for each namespace, as a target of the conformance suite. */
 const target: ConformanceTarget = {
@@ -10,6 +10,7 @@ const target: ConformanceTarget = {
   sessionRetentionMs,
   open: (namespace) => postgresLeaseStore({ connectionString: connectionString(), namespace, sessionRetentionMs }),
   drop: dropTables,
+  notes: postgresNotes,
 };
 
 export default target;

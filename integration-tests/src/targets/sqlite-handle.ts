@@ -4,6 +4,7 @@ import { sqliteLeaseStore } from '@wb/sqlite';
 import Database from 'better-sqlite3';
 import { join } from 'node:path';
 import { sqliteFolder } from './sqlite-folder.js';
+import { sqliteNotes } from './sqlite-notes.js';
 
 const sessionRetentionMs = 1_000;
 
@@ -25,9 +26,10 @@ const target: ConformanceTarget = {
     };
     return store;
   },
+  notes: sqliteNotes(() => open()),
   drop: (namespace) => {
     const database = open();
-    for (const table of TABLE_NAMES) database.exec(`drop table if exists ${namespace}${table}`);
+    for (const table of [...TABLE_NAMES, 'note']) database.exec(`drop table if exists ${namespace}${table}`);
     database.close();
   },
 };

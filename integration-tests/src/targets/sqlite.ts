@@ -1,8 +1,10 @@
 import type { ConformanceTarget } from '@wb/conformance';
 import { sqliteLeaseStore } from '@wb/sqlite';
 import { rm } from 'node:fs/promises';
+import Database from 'better-sqlite3';
 import { join } from 'node:path';
 import { sqliteFolder } from './sqlite-folder.js';
+import { sqliteNotes } from './sqlite-notes.js';
 
 const sessionRetentionMs = 1_000;
 
@@ -13,6 +15,7 @@ const target: ConformanceTarget = {
   module: new URL('../../dist/targets/sqlite.js', import.meta.url).href,
   sessionRetentionMs,
   open: (namespace) => sqliteLeaseStore({ filename: join(sqliteFolder(), `${namespace}.db`), sessionRetentionMs }),
+  notes: sqliteNotes((namespace) => new Database(join(sqliteFolder(), `${namespace}.db`), { timeout: 5_000 })),
   drop: async (namespace) => {
     for (const end of ['', '-wal', '-shm']) await rm(join(sqliteFolder(), `${namespace}.db${end}`), { force: true });
   },

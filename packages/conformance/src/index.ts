@@ -7,4 +7,4 @@ export type { DefineOptions, TestRunner } from './define.js';
 export type { ConformanceReport } from './report.js';
 export type { CaseResult } from './run-case.js';
 export type { ConformanceOptions } from './run.js';
-export type { ConformanceTarget } from './target.js';
+export type { ConformanceTarget, FenceNotes } from './target.js';

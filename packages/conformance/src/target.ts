@@ -1,5 +1,17 @@
 import type { LeaseStore } from '@wb/core';
 
+/** A place of the user's in the database of the store, in which fenced transactions leave notes: a table with one column, a set of keys, … */
+export interface FenceNotes {
+  /** Makes the place. Called once for a namespace, before anything else here. `drop` of the target removes it. */
+  prepare(namespace: string): void | Promise<void>;
+  /** Writes a note, in the transaction that the store's `fenced` gives to its work. */
+  write(transaction: unknown, namespace: string, note: string): void | Promise<void>;
+  /** The notes that the transaction sees, its own included, in any order. */
+  see(transaction: unknown, namespace: string): readonly string[] | Promise<readonly string[]>;
+  /** The notes that are committed, in any order. */
+  read(namespace: string): readonly string[] | Promise<readonly string[]>;
+}
+
 /** The store under test, and how to get at it. */
 export interface ConformanceTarget {
   /** For people: what the report is headed with. */
@@ -16,6 +28,8 @@ export interface ConformanceTarget {
    * processes; without it they are skipped, unless the store says that it is of one process only.
    */
   readonly module?: string;
+  /** How fenced transactions of the store are written in (`capabilities.fencing`). Without it the cases of L6 are skipped. */
+  readonly notes?: FenceNotes;
   /** How long after its end a session may be pruned at the earliest, in ms, as the clients of `open` are set up. Keep it short. Default: it cannot be told; pruning is not waited for. */
   readonly sessionRetentionMs?: number;
 }

@@ -1,5 +1,6 @@
 /** The memory store as a target: `wb-conformance targets/memory.js`. */
 import { MemoryDatabase, memoryLeaseStore } from '@wb/core/memory';
+import { memoryNotes } from './memory-notes.js';
 
 const RETENTION_MS = 1_000;
 const databases = new Map();
@@ -8,6 +9,7 @@ const databases = new Map();
 export default {
   name: 'memory',
   sessionRetentionMs: RETENTION_MS,
+  notes: memoryNotes((namespace) => databases.get(namespace)),
   open(namespace) {
     const database = databases.get(namespace) ?? new MemoryDatabase(RETENTION_MS);
     databases.set(namespace, database);

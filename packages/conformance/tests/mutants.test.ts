@@ -2,10 +2,11 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { runLeaseStoreConformance } from '../src/index.js';
 import { clientMutants } from './mutants/client-mutants.js';
 import { databaseMutants } from './mutants/database-mutants.js';
+import { fenceMutants } from './mutants/fence-mutants.js';
 import { mutantTarget } from './mutants/mutant.js';
 import { termMutants } from './mutants/term-mutants.js';
 
-const mutants = [...databaseMutants, ...clientMutants, ...termMutants];
+const mutants = [...databaseMutants, ...clientMutants, ...fenceMutants, ...termMutants];
 
 describe('each wrong store is killed by the case that is there for it', () => {
   const lines: string[] = [];

@@ -68,9 +68,16 @@ export class PoolConnections implements ConnectionSource {
     const onError = (): void => undefined;
     client.on('error', onError);
     const giveBack = (isBroken: boolean): void => {
-      client.release(isBroken);
-      // One that is destroyed may still have something to say.
-      if (!isBroken) client.removeListener('error', onError);
+      if (!isBroken) {
+        client.release(false);
+        client.removeListener('error', onError);
+        return;
+      }
+      // One that is thrown away may still have something to say, such as that the server has ended its transaction. The pool listens again, and would take that for an error of its own, which ends the process of whoever
+      // does not listen to the pool.
+      const before = new Set(client.listeners('error'));
+      client.release(true);
+      for (const listener of client.listeners('error')) if (!before.has(listener)) client.removeListener('error', listener as () => void);
     };
     let identity: ServerIdentity;
     try {

@@ -22,6 +22,7 @@ function fakePool(): {
             return Promise.resolve([{ rows: [] }, { rows: [{ readOnly: 'off' }] }, { rows: [row] }]);
           },
           on: () => undefined,
+          listeners: () => [],
           removeListener: () => undefined,
           release: () => undefined,
         });

@@ -8,6 +8,7 @@
 export interface UserPoolClient {
   query(text: string): Promise<unknown>;
   on(event: string, listener: (...values: unknown[]) => void): unknown;
+  listeners(event: string): unknown[];
   removeListener(event: string, listener: (...values: unknown[]) => void): unknown;
   /** Gives it back; with `true` it is destroyed. */
   release(destroy?: boolean): void;

@@ -1,6 +1,7 @@
 import type { ConformanceCase } from '../conformance-case.js';
 import { batchCases } from './batches.js';
 import { callCases } from './calls.js';
+import { fenceCases } from './fences.js';
 import { hintCases } from './hints.js';
 import { leaseCases } from './leases.js';
 import { modelCases } from './model.js';
@@ -21,6 +22,7 @@ export const conformanceCases: readonly ConformanceCase[] = Object.freeze(
     ...timeCases,
     ...callCases,
     ...hintCases,
+    ...fenceCases,
     ...termCases,
     ...resignCases,
     ...processCases,

@@ -1,5 +1,5 @@
 import type { LeaseStore } from '@wb/core';
-import { MemoryDatabase, memoryLeaseStore, type StoreInstant } from '@wb/core/memory';
+import { MemoryDatabase, memoryLeaseStore, type MemoryTransaction, type StoreInstant } from '@wb/core/memory';
 import { systemClock } from '@wb/core';
 import type { ConformanceTarget } from '../../src/index.js';
 
@@ -22,9 +22,16 @@ export interface Mutant {
 /** The target of a mutant; without one, of the memory store as it is. */
 export function mutantTarget(mutant: Partial<Mutant> = {}): ConformanceTarget {
   const databases = new Map<string, MemoryDatabase>();
+  const notesOf = (namespace: string): string[] => [...databases.get(mutant.dataOf?.(namespace) ?? namespace)!.values.keys()];
   return {
     name: mutant.title ?? 'memory',
     sessionRetentionMs: RETENTION_MS,
+    notes: {
+      prepare: () => undefined,
+      write: (transaction, _namespace, note) => (transaction as Pick<MemoryTransaction, 'set'>).set(note, true),
+      see: (_transaction, namespace) => notesOf(namespace),
+      read: (namespace) => notesOf(namespace),
+    },
     open: (namespace) => {
       const key = mutant.dataOf?.(namespace) ?? namespace;
       const database = databases.get(key) ?? mutant.database?.() ?? new MemoryDatabase(RETENTION_MS);
