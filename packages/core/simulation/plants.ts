@@ -19,6 +19,8 @@ export interface PlantedFault extends Plant {
   readonly title: string;
   /** The rules that it breaks: a violation of another one does not count as caught. */
   readonly rules: readonly string[];
+  /** Where to begin to look, for one that few worlds show: not far before a seed that does. Default: 1. */
+  readonly fromSeed?: number;
 }
 
 /** Every planted fault: in the machines, in the client's handling of answers, and in the store. */
@@ -134,6 +136,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     title: "late claim: the store's count is adopted with the answer to another claim",
     rules: ['T9', 'F14'],
+    // One world in two thousand.
+    fromSeed: 3_850,
     client: (store) => countGrants(store, 'adopted'),
   },
   { title: 'late close: a session is closed while its work goes on', rules: ['T7'], client: closeEarly },

@@ -1,7 +1,7 @@
 import { plantedFaults, type PlantedFault } from './plants.js';
 import { simulate, type SeedResult } from './simulate.js';
 
-/** The most seeds that a planted fault gets: each is found within a few hundred. */
+/** The most seeds that a planted fault gets: each is found within a hundred. */
 const MAX_SEEDS = 2_000;
 
 /** A planted fault, and the run that caught it; `null` if none did. */
@@ -12,7 +12,8 @@ export interface Catch {
 
 /** Simulates a planted fault, seed by seed, until one of the rules that it breaks is seen broken. */
 export async function hunt(fault: PlantedFault): Promise<Catch> {
-  for (let seed = 1; seed <= MAX_SEEDS; seed += 1) {
+  const { fromSeed = 1 } = fault;
+  for (let seed = fromSeed; seed < fromSeed + MAX_SEEDS; seed += 1) {
     const result = await simulate(seed, fault);
     if (result.violation && fault.rules.includes(result.violation.rule)) return { fault, caught: result };
   }

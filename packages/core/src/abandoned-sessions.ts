@@ -5,8 +5,8 @@ import type { StoreCaller } from './store-caller.js';
 import type { Timings } from './timings.js';
 
 /**
- * Closes sessions that are no longer trusted and perhaps still live in the store: a heartbeat whose answer came too late has extended them by another TTL,
- * for which their groups would have no leader (T9). Not before their work has settled (T7).
+ * Closes sessions that are over for this process and perhaps still live in the store, for as long as their groups would have no leader (T9): a heartbeat whose answer came too late has extended them by another TTL; or another server answers, and
+ * they are not its own, although it knows them (T6). Not before their work has settled (T7).
  */
 export class AbandonedSessions {
   readonly #store: LeaseStore;
@@ -40,7 +40,7 @@ export class AbandonedSessions {
     this.#closeIfSettled(sessionId);
   }
 
-  /** The session is lost, and the store has not said so. */
+  /** The session is lost. */
   abandon(sessionId: string): void {
     // A heartbeat that is still under way may take effect until its deadline, and then holds for a TTL.
     this.#waiting.set(sessionId, this.#clock.now().monotonicMs + this.#timings.ttlMs + this.#timings.callDeadlineMs);

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { setTimeout as setNodeTimer } from 'node:timers';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { microtasksDone, systemClock } from './clock.js';
 
@@ -79,5 +82,50 @@ describe('microtasksDone', () => {
     queueMicrotask(dig);
     await microtasksDone();
     expect(depth).toBe(1_000);
+  });
+});
+
+describe('a timer that comes late', () => {
+  it('T5: comes after what has arrived meanwhile: an answer in time is not thrown away because the event loop was busy', async () => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const [peer] = (await once(server, 'connection')) as [Socket];
+    await once(client, 'ready');
+    const seen: string[] = [];
+    client.on('data', () => seen.push('answer'));
+    const over = new Promise<void>((resolve) => {
+      systemClock.schedule(10, () => {
+        seen.push('deadline');
+        resolve();
+      });
+    });
+    peer.write('answer');
+    const untilMs = systemClock.now().monotonicMs + 60;
+    while (systemClock.now().monotonicMs < untilMs);
+    await over;
+    expect(seen).toEqual(['answer', 'deadline']);
+    client.destroy();
+    peer.destroy();
+    server.close();
+  });
+
+  it('can be cancelled until it comes', async () => {
+    const seen: string[] = [];
+    const late = systemClock.schedule(10, () => seen.push('late'));
+    // Due after it, and so run when it has been put off, and before it comes.
+    const cancelled = new Promise<void>((resolve) => {
+      setNodeTimer(() => {
+        late.cancel();
+        resolve();
+      }, 12);
+    });
+    const untilMs = systemClock.now().monotonicMs + 60;
+    while (systemClock.now().monotonicMs < untilMs);
+    await cancelled;
+    await microtasksDone();
+    await microtasksDone();
+    expect(seen).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import { GroupShell, type GroupParts } from './group-shell.js';
 import { HintWatch } from './hint-watch.js';
 import type { ResolvedLeadOptions } from './lead-options.js';
 import { LeaseLane } from './lease-lane.js';
-import type { HeartbeatResult, LeaseHint } from './lease-store.js';
+import { MAX_STANDBY_RANK, type HeartbeatResult, type LeaseHint } from './lease-store.js';
 import { MachineLoop } from './machine-loop.js';
 import { Migration } from './migration.js';
 import { ObserverHub } from './observer-hub.js';
@@ -16,7 +16,6 @@ import { StoreCaller } from './store-caller.js';
 
 /** How long one place in the queue of standbys waits for the one before it, in ms. */
 const RANK_STEP_MS = 2;
-const MAX_RANK = 16;
 /** How long hints that name no group are collected, in ms. */
 const HINT_PAUSE_MS = 10;
 
@@ -64,8 +63,8 @@ export class CoordinatorShell {
       onLost: (sessionId, reason) => {
         this.#lane.stop();
         this.#groups.sessionLost(sessionId, reason);
-        // `expired` is the store's own word: there is nothing left to close.
-        if (reason === 'lost-trust') this.#abandoned.abandon(sessionId);
+        // Also if the store says that it is over: after a failover others may see it live (T6).
+        this.#abandoned.abandon(sessionId);
       },
       onAcknowledged: (answer, question) => this.#acknowledged(answer, question),
     });
@@ -77,7 +76,7 @@ export class CoordinatorShell {
     });
     this.#groups = new GroupShell(parts, this.#session, this.#lane, this.#abandoned, this.events, this.#loop);
     this.#observers = new ObserverHub(store, this.#caller, this.#migration, clock, timings);
-    this.#hints = new HintWatch(store, this.#caller, timings.callDeadlineMs, (hint) => this.#loop.enter(() => this.#hinted(hint)));
+    this.#hints = new HintWatch(parts, this.#caller, (hint) => this.#loop.enter(() => this.#hinted(hint)));
   }
 
   lead(groupId: string, work: Work<unknown>, options: ResolvedLeadOptions, signal: LeadOptions['signal']): Promise<LeadResult<unknown>> {
@@ -162,7 +161,7 @@ export class CoordinatorShell {
     if (suspect.length > 0) this.#inTurn(() => this.#read(suspect));
   }
 
-  #hinted({ groupIds, resign }: LeaseHint): void {
+  #hinted({ groupIds, resign, freed }: LeaseHint): void {
     if (this.#closing) return;
     if (resign === true) {
       if (groupIds === undefined || groupIds.some((groupId) => this.#groups.isLeading(groupId))) this.#lane.lookAtHeld();
@@ -171,7 +170,10 @@ export class CoordinatorShell {
     this.#observers.readSoon();
     if (groupIds !== undefined) {
       const waiting = groupIds.filter((groupId) => this.#groups.isStandby(groupId));
-      if (waiting.length > 0) this.#inTurn(() => this.#read(waiting));
+      if (waiting.length === 0) return;
+      // Those behind the first look whether there is still something to claim.
+      if (freed === true && this.#standbyRank === 0) this.#groups.holdersGone(waiting, 'released');
+      else this.#inTurn(() => this.#read(waiting));
       return;
     }
     if (this.#isHintPending) return;
@@ -193,7 +195,7 @@ export class CoordinatorShell {
   }
 
   get #rankDelayMs(): number {
-    return Math.min(this.#standbyRank, MAX_RANK) * RANK_STEP_MS;
+    return Math.min(this.#standbyRank, MAX_STANDBY_RANK) * RANK_STEP_MS;
   }
 
   get #expiryDelayMs(): number {

@@ -163,6 +163,39 @@ describe('W1: hints', () => {
     expect(a.isLeading('jobs')).toBe(true);
   });
 
+  it('that say of a group that it is free make the first in the queue claim it at once, and the others look first', async () => {
+    const rig = new CoordinatorRig();
+    const a = await leader(rig);
+    const hints: ((hint: LeaseHint) => void)[] = [];
+    const standbys: Awaited<ReturnType<typeof standby>>[] = [];
+    for (const name of ['b', 'c']) {
+      standbys.push(
+        await standby(
+          rig,
+          name,
+          ['jobs'],
+          hinting((given) => {
+            hints.push(given);
+          }),
+        ),
+      );
+    }
+    const [b, c] = standbys as [(typeof standbys)[0], (typeof standbys)[0]];
+    await rig.runFor(TTL_MS);
+    const [ofB, ofC] = [b.calls.length, c.calls.length];
+    a.work('jobs').run.end();
+    await rig.runFor(5);
+    for (const hint of hints) hint({ groupIds: ['jobs'], freed: true });
+    await rig.until('b leads', () => b.isLeading('jobs'), 30);
+    expect(b.calls.slice(ofB).map((call) => call.operation)).toEqual(['claim']);
+    await rig.runFor(20);
+    expect(c.calls.slice(ofC).map((call) => call.operation)).toEqual(['read']);
+    // One that is wrong is refused.
+    hints[1]!({ groupIds: ['jobs'], freed: true });
+    await rig.runFor(20);
+    expect(c.group('jobs')).toMatchObject({ state: 'standby', leader: { memberId: 'b' } });
+  });
+
   it('that name none are collected, and make one early heartbeat', async () => {
     const rig = new CoordinatorRig();
     const a = await leader(rig);

@@ -25,6 +25,33 @@ function lastSentAtMs(node: RigNode, operation: string): number {
   return node.callsOf(operation).at(-1)!.atMs;
 }
 
+describe('a leader whose session is none on the server that answers now', () => {
+  it('T6, T7: frees its groups there when its work has stopped, neither before nor a TTL later', async () => {
+    const rig = new CoordinatorRig();
+    let isAnother = false;
+    // The session is live in the rows that the other server has received, and a heartbeat extends it.
+    const [a, run] = await leader(rig, {
+      wrap: (store) => ({
+        ...store,
+        heartbeat: async (request, options) => {
+          const answer = await store.heartbeat(request, options);
+          return isAnother && request.sessionId === run.context.lease.sessionId ? { alive: false } : answer;
+        },
+      }),
+    });
+    const b = rig.start('b');
+    void b.lead('jobs');
+    await rig.until('b stands by', () => b.group('jobs')?.state === 'standby');
+    isAnother = true;
+    await rig.until('the signal aborts', () => run.context.signal.aborted, 2 * HEARTBEAT_MS);
+    expect(a.sessionId).not.toBe(run.context.lease.sessionId);
+    await rig.runFor(TRUST_MS / 2, () => expect(b.isLeading('jobs')).toBe(false));
+    run.end();
+    // One of the two, under another session.
+    await rig.until('it is led again', () => a.isLeading('jobs') || b.isLeading('jobs'), HEARTBEAT_MS + 50);
+  });
+});
+
 describe('a leader that was away', () => {
   it('F9, T4: is told so when it goes on after its trust has ended, and knows it before it was told', async () => {
     const rig = new CoordinatorRig();
@@ -205,6 +232,33 @@ describe('a leader that is cut off from the store', () => {
     await rig.until('the signal aborts', () => run.context.signal.aborted, TTL_MS);
     expect(run.context.signal.reason).toMatchObject({ reason: 'lost-trust' });
     expect(mostWaiting).toBe(1);
+  });
+
+  it('F11: its heartbeat that has no answer yet ends with the session, and not when the next one has long sent its own', async () => {
+    const rig = new CoordinatorRig();
+    const underWay = new Set<AbortSignal>();
+    let mostUnderWay = 0;
+    let isDeaf = false;
+    const [a, run] = await leader(rig, {
+      wrap: (store) => ({
+        ...store,
+        heartbeat: async (request, options) => {
+          const signal = options!.signal!;
+          underWay.add(signal);
+          mostUnderWay = Math.max(mostUnderWay, [...underWay].filter(({ aborted }) => !aborted).length);
+          try {
+            if (isDeaf && request.sessionId === run.context.lease.sessionId) await new Promise(() => undefined);
+            return await store.heartbeat(request, options);
+          } finally {
+            underWay.delete(signal);
+          }
+        },
+      }),
+    });
+    isDeaf = true;
+    await rig.until('it is live again', () => a.sessionId !== null && a.sessionId !== run.context.lease.sessionId, 2 * TTL_MS);
+    await rig.runFor(2 * HEARTBEAT_MS);
+    expect(mostUnderWay).toBe(1);
   });
 
   it('T5, T9: leads again as soon as the store answers again', async () => {

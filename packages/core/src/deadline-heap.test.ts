@@ -63,6 +63,30 @@ describe('the heap of deadlines', () => {
     expect(heap.takeDue(0)).toEqual(['a']);
   });
 
+  it('a key that was removed does not come up', () => {
+    const heap = new DeadlineHeap();
+    heap.push('a', 10);
+    heap.push('b', 20);
+    heap.remove('a');
+    expect(heap.takeDue(1_000)).toEqual(['b']);
+    heap.push('a', 30);
+    expect(heap.takeDue(1_000)).toEqual(['a']);
+  });
+
+  it('does not grow with deadlines that were overtaken, or removed, long before they come up', () => {
+    const heap = new DeadlineHeap();
+    heap.push('steady', 1e9);
+    for (let round = 0; round < 20_000; round += 1) {
+      heap.push('a', 1e9 + round);
+      heap.push('a', round);
+      expect(heap.takeDue(round)).toEqual(['a']);
+      heap.push(`once ${round}`, 1e9);
+      heap.remove(`once ${round}`);
+    }
+    expect(heap.size).toBeLessThan(200);
+    expect(heap.takeDue(1e9)).toEqual(['steady']);
+  });
+
   it('sorts like sort', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 200, size: 'max' }), (deadlines) => {

@@ -1,8 +1,8 @@
+const SPARE_ENTRIES = 64;
+
 /**
  * Keys with their deadlines, the earliest first: one timer serves all groups. A deadline that moved later is found out when it comes up,
  * so that moving it (a `beat()`) costs nothing.
- *
- * @module
  */
 export class DeadlineHeap {
   readonly #entries: { readonly atMs: number; readonly key: string }[] = [];
@@ -14,6 +14,27 @@ export class DeadlineHeap {
     const known = this.#earliest.get(key);
     if (known !== undefined && known <= atMs) return;
     this.#earliest.set(key, atMs);
+    // An entry that was overtaken lies in wait until it would have come up, which may be hours: no more of them than of the others.
+    if (this.#entries.length >= 2 * this.#earliest.size + SPARE_ENTRIES) this.#rebuild();
+    else this.#insert(key, atMs);
+  }
+
+  /** `key` does not come up any more. */
+  remove(key: string): void {
+    this.#earliest.delete(key);
+  }
+
+  /** How many entries there are, those included that were overtaken. */
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  #rebuild(): void {
+    this.#entries.length = 0;
+    for (const [key, atMs] of this.#earliest) this.#insert(key, atMs);
+  }
+
+  #insert(key: string, atMs: number): void {
     const entries = this.#entries;
     let at = entries.length;
     entries.push({ atMs, key });

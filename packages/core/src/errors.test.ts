@@ -92,6 +92,7 @@ describe('an error', () => {
       code: 'STORE_BUSY',
       isRetryable: true,
       outcome: 'unknown',
+      reason: 'lock-wait',
     });
   });
 });

@@ -23,6 +23,12 @@ export type WbErrorCode =
   | 'LEADERSHIP_ENDED'
   /** A fenced transaction was refused: its lease does not stand any more. Nothing of it was written. */
   | 'FENCED'
+  /** A run of a recurring job took longer than it may. */
+  | 'JOB_TIMED_OUT'
+  /** A run of a recurring job was stopped at once. */
+  | 'JOB_STOPPED'
+  /** The record of a recurring job is none that this version knows. */
+  | 'JOB_RECORD_UNREADABLE'
   /** The store is closed. */
   | 'STORE_CLOSED'
   /** A call reached its deadline or was aborted. */
@@ -95,8 +101,46 @@ export type StoreOutcome = 'none' | 'unknown';
 /** The codes of {@link StoreError}. */
 export type StoreErrorCode = Extract<WbErrorCode, `STORE_${string}`>;
 
+/**
+ * What went wrong, finer than the code (E1): for logs, metrics and advice. The SDK itself goes by `code`, `isRetryable` and `outcome` alone, and reasons may be added.
+ *
+ * - `connection`: it could not be made, or broke; `shutting-down`: the server said so, or that it is starting; `too-many-connections`: it has no place left.
+ * - `timeout`: a deadline, ours or the server's. `lock-wait`: a row or file stayed locked for too long; `deadlock`; `serialization`: a row has changed since the snapshot.
+ * - `read-only`: a replica, or a server that was made so; `permission`: a right or a password; `disk-full`; `configuration`: something is set up so that it cannot work (no such database, TLS, a pooler).
+ * - `not-migrated`: run `migrate`. `session-exists`, `closed`, and `other`.
+ */
+export type StoreErrorReason =
+  | 'connection'
+  | 'shutting-down'
+  | 'too-many-connections'
+  | 'timeout'
+  | 'lock-wait'
+  | 'deadlock'
+  | 'serialization'
+  | 'read-only'
+  | 'permission'
+  | 'disk-full'
+  | 'configuration'
+  | 'not-migrated'
+  | 'session-exists'
+  | 'closed'
+  | 'other';
+
+const USUAL_REASONS: Readonly<Record<StoreErrorCode, StoreErrorReason>> = Object.freeze({
+  STORE_CLOSED: 'closed',
+  STORE_TIMEOUT: 'timeout',
+  STORE_UNAVAILABLE: 'connection',
+  STORE_BUSY: 'lock-wait',
+  STORE_NOT_MIGRATED: 'not-migrated',
+  STORE_REFUSED: 'permission',
+  STORE_SESSION_EXISTS: 'session-exists',
+  STORE_FAULT: 'other',
+});
+
 /** Options of {@link StoreError}. */
 export interface StoreErrorOptions extends WbErrorOptions {
+  /** Default: what the code usually means, e.g. `connection` for `STORE_UNAVAILABLE`. */
+  readonly reason?: StoreErrorReason | undefined;
   /** Default: `'unknown'`, the safe assumption. */
   readonly outcome?: StoreOutcome;
 }
@@ -104,10 +148,12 @@ export interface StoreErrorOptions extends WbErrorOptions {
 /** A fault of the store or of the way to it. `isRetryable` tells whether the same call may succeed later (E1). */
 export class StoreError extends WbError {
   readonly outcome: StoreOutcome;
+  readonly reason: StoreErrorReason;
 
   constructor(code: StoreErrorCode, message: string, options: StoreErrorOptions = {}) {
     super(code, message, options);
     this.outcome = options.outcome ?? 'unknown';
+    this.reason = options.reason ?? USUAL_REASONS[code];
   }
 }
 

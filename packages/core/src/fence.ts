@@ -1,4 +1,4 @@
-import { FencedError, WbOptionError } from './errors.js';
+import { FencedError, StoreError, WbOptionError } from './errors.js';
 import { assertName } from './names.js';
 
 /** The lease that a fence asks about. The `lease` that the work gets is one; so is a plain object with the three facts, e.g. in another process. */
@@ -69,8 +69,35 @@ export function resolveHoldMs(lease: FenceLease, options: FencedOptions = {}, de
   return Math.max(1, Math.floor(Math.min(maxHoldMs, remainingMs)));
 }
 
+/**
+ * For stores: how long a fenced transaction that begins now may last, in whole ms. To be asked after every wait (T10): for a connection, for a turn.
+ * @param holdMs What {@link resolveHoldMs} said before the wait.
+ * @returns Less than 1 if the lease is known here to be over.
+ */
+export function holdMsLeft({ remainingMs }: FenceLease, holdMs: number): number {
+  return remainingMs === undefined ? holdMs : Math.floor(Math.min(holdMs, remainingMs()));
+}
+
+/** What has become of the transaction that a fence refused. */
+export type FencedFate =
+  | 'nothing was written'
+  /** The fence was a statement in a transaction of somebody else, and the database has failed only this statement. */
+  | 'its transaction must not be committed';
+
 /** The refusal of a fence. */
-export function fencedError({ groupId, term }: FenceLease, why: string, cause?: unknown): FencedError {
-  const message = `the lease of group ${JSON.stringify(groupId)} does not stand in term ${term}: ${why}; nothing was written`;
+export function fencedError(
+  { groupId, term }: FenceLease,
+  why: string,
+  cause?: unknown,
+  fate: FencedFate = 'nothing was written',
+): FencedError {
+  const message = `the lease of group ${JSON.stringify(groupId)} does not stand in term ${term}: ${why}; ${fate}`;
   return new FencedError(groupId, term, message, cause === undefined ? {} : { cause });
+}
+
+/** What `fenced` gave to its work was used after the transaction. */
+export function transactionOverError(): StoreError {
+  return new StoreError('STORE_FAULT', 'the fenced transaction is over: what `fenced` gives to its work must not be kept', {
+    outcome: 'none',
+  });
 }

@@ -271,7 +271,8 @@ function fromYielding(state: Yielding, event: GroupEvent, nowMs: number): GroupS
 function claimIfDue(state: Standby, nowMs: number, reason: GroupReason): GroupStep {
   if (state.sessionId === null || state.holderId !== null || nowMs < state.notBeforeMs) return stay(state);
   return {
-    state: { ...base(state), kind: 'claiming', reason, stopReason: null },
+    // Written out, as in `granted`: ten thousand groups may come here at once.
+    state: { kind: 'claiming', reason, sessionId: state.sessionId, failureCount: state.failureCount, stopReason: null },
     effects: [{ kind: 'claim', sessionId: state.sessionId }],
   };
 }

@@ -281,7 +281,7 @@ export class GroupShell implements LeaseLaneHandlers, ContentionHost {
     }
     for (const effect of effects) this.#act(contention, effect);
     const deadlineMs = machines.groupDeadlineMs(contention.state, contention.options);
-    if (deadlineMs !== null) this.#deadlines.push(contention.groupId, deadlineMs);
+    if (deadlineMs !== null && state.kind !== 'closed') this.#deadlines.push(contention.groupId, deadlineMs);
     if (before.kind === 'yielding' && state.kind !== 'yielding') contention.resigned();
   }
 
@@ -310,6 +310,7 @@ export class GroupShell implements LeaseLaneHandlers, ContentionHost {
       }
       case 'finish':
         this.#contentions.delete(groupId);
+        this.#deadlines.remove(groupId);
         if (this.#session.liveId !== null) this.#lane.withdraw(groupId);
         contention.finish(effect.reason);
     }

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { StoreError } from './errors.js';
 import { EventStream } from './event-stream.js';
 import { HintWatch } from './hint-watch.js';
 import type { LeaseHint, LeaseStore } from './lease-store.js';
 import { MemoryDatabase, memoryLeaseStore, type StoreInstant } from './memory/index.js';
 import { StoreCaller } from './store-caller.js';
+import { resolveTimings } from './timings.js';
 import { Scheduler, VirtualClock } from './testing/index.js';
 
 function withoutWatch(store: LeaseStore): LeaseStore {
@@ -42,7 +44,11 @@ class Bench {
         }
       : withoutWatch(memory);
     const caller = new StoreCaller(this.clock, new EventStream());
-    this.watch = new HintWatch(this.store, caller, 300, (hint) => this.hints.push(hint));
+    this.watch = new HintWatch(
+      { store: this.store, timings: resolveTimings({ ttlMs: 6_000, callDeadlineMs: 300 }), clock: this.clock, random: () => 0.5 },
+      caller,
+      (hint) => this.hints.push(hint),
+    );
     this.database.openSession({ sessionId: 's1', memberId: 'a', ttlMs: 1_000 }, 0 as StoreInstant);
   }
 
@@ -68,6 +74,37 @@ describe('W1: the watch for hints', () => {
     await bench.watch.close();
     await bench.hint();
     expect(bench.hints).toEqual([]);
+  });
+
+  it('one that failed to start is started again by itself, less and less often, until it is there', async () => {
+    const bench = new Bench();
+    bench.before = () => Promise.reject(new StoreError('STORE_BUSY', 'too many connections', { isRetryable: true }));
+    await bench.watch.start();
+    expect(bench.startCount).toBe(1);
+    await bench.scheduler.runUntil(60_000);
+    const tried = bench.startCount;
+    expect(tried).toBeGreaterThanOrEqual(5);
+    expect(tried).toBeLessThanOrEqual(8);
+    bench.before = () => Promise.resolve();
+    await bench.scheduler.runUntil(180_000);
+    expect(bench.startCount).toBe(tried + 1);
+    await bench.hint();
+    expect(bench.hints).toEqual([{ groupIds: ['group-0'] }]);
+    await bench.watch.close();
+  });
+
+  it('one that cannot be had, and one that is closed, are not tried again', async () => {
+    const refused = new Bench();
+    refused.before = () => Promise.reject(new StoreError('STORE_REFUSED', 'no right to listen'));
+    await refused.watch.start();
+    const closed = new Bench();
+    closed.before = () => Promise.reject(new StoreError('STORE_BUSY', 'too many connections', { isRetryable: true }));
+    await closed.watch.start();
+    await closed.watch.close();
+    for (const bench of [refused, closed]) {
+      await bench.scheduler.runUntil(600_000);
+      expect(bench.startCount).toBe(1);
+    }
   });
 
   it('one that failed to start is started anew the next time', async () => {

@@ -1,39 +1,68 @@
+import type { Clock, Timer } from './clock.js';
+import { StoreError } from './errors.js';
 import type { LeaseHint, LeaseStore } from './lease-store.js';
 import type { StoreCaller } from './store-caller.js';
+import type { Timings } from './timings.js';
 
-/** Keeps the store's hints coming, where it has any. They only save time: a watch that fails is tried again with the next session (W1). */
+/** The longest pause before another attempt, in ms. */
+const LONGEST_PAUSE_MS = 60_000;
+
+/** What the watch is made of. */
+export interface HintWatchParts {
+  readonly store: LeaseStore;
+  readonly timings: Timings;
+  readonly clock: Clock;
+  /** From 0 to below 1: spreads the attempts of many processes. */
+  readonly random: () => number;
+}
+
+/** Keeps the store's hints coming, where it has any (W1). They only save time: a watch that fails is tried again, less and less often, and at once with the next session. */
 export class HintWatch {
-  readonly #store: LeaseStore;
+  readonly #parts: HintWatchParts;
   readonly #caller: StoreCaller;
-  readonly #deadlineMs: number;
   readonly #onHint: (hint: LeaseHint) => void;
   #watch: AsyncDisposable | 'starting' | null = null;
+  #retry: Timer | null = null;
+  #failureCount = 0;
   #isClosed = false;
 
-  constructor(store: LeaseStore, caller: StoreCaller, deadlineMs: number, onHint: (hint: LeaseHint) => void) {
-    this.#store = store;
+  constructor(parts: HintWatchParts, caller: StoreCaller, onHint: (hint: LeaseHint) => void) {
+    this.#parts = parts;
     this.#caller = caller;
-    this.#deadlineMs = deadlineMs;
     this.#onHint = onHint;
   }
 
   /** Starts, unless it runs already. */
   async start(): Promise<void> {
-    const store = this.#store;
+    const { store, timings } = this.#parts;
     if (this.#watch !== null || this.#isClosed || store.watch === undefined) return;
     this.#watch = 'starting';
+    this.#retry?.cancel();
+    this.#retry = null;
     try {
-      const started = await this.#caller.call('watch', this.#deadlineMs, (signal) => store.watch!(this.#onHint, { signal }));
+      const started = await this.#caller.call('watch', timings.callDeadlineMs, (signal) => store.watch!(this.#onHint, { signal }));
       this.#watch = started;
+      this.#failureCount = 0;
       if (this.#isClosed) await started[Symbol.asyncDispose]();
-    } catch {
+    } catch (error) {
       // Reported by the caller.
       this.#watch = null;
+      if (error instanceof StoreError && error.isRetryable) this.#startLater();
     }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#retry?.cancel();
+    this.#retry = null;
     if (this.#watch !== null && this.#watch !== 'starting') await this.#watch[Symbol.asyncDispose]();
+  }
+
+  #startLater(): void {
+    if (this.#isClosed) return;
+    const { timings, clock, random } = this.#parts;
+    const fullMs = Math.min(LONGEST_PAUSE_MS, timings.heartbeatMs * 2 ** Math.min(this.#failureCount, 16));
+    this.#failureCount += 1;
+    this.#retry = clock.schedule(fullMs * (0.5 + random() / 2), () => void this.start());
   }
 }

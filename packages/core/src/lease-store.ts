@@ -16,6 +16,8 @@
  */
 
 import type { FencedOptions, FenceLease } from './fence.js';
+import type { OccurrenceStore } from './occurrence-store.js';
+import type { StoreFinding } from './store-finding.js';
 import type { ResignRequestResult, TermRecord } from './term-record.js';
 
 /** What every store method takes last. */
@@ -42,6 +44,10 @@ export interface LeaseStoreCapabilities {
   readonly history: boolean;
   /** Whether {@link LeaseStore.requestResign} exists: whether a leader can be asked to hand over (R1–R3). */
   readonly resignRequests: boolean;
+  /** Whether {@link LeaseStore.groups} exists: whether the store can be asked which groups there are (S5). */
+  readonly groups: boolean;
+  /** Whether the store keeps the records of recurring jobs: whether {@link OccurrenceStore.readJobs} and {@link OccurrenceStore.writeJob} exist (O1–O6). */
+  readonly occurrences: boolean;
 }
 
 /** A session to open. One incarnation of a member (S1–S3). */
@@ -71,7 +77,7 @@ export interface LeaseHolder {
 /** What a heartbeat brings back about one session that the caller waits for. */
 export interface HolderHealth {
   readonly sessionId: string;
-  /** How long that session still lives, in ms by the store's clock; 0 when it is dead: expired, closed or unknown. */
+  /** How long that session still lives, in ms by the store's clock; 0 when it is dead: expired, closed or unknown; or when its expiry cannot be believed, after the clock was set back: a claim then looks. */
   readonly remainingMs: number;
   /**
    * How many leases that session has released. A standby that remembers the number it saw when it was refused
@@ -79,6 +85,9 @@ export interface HolderHealth {
    */
   readonly releaseCount: number;
 }
+
+/** Where a store may stop to count for `standbyRank`: the coordinator makes no difference from here on. What a heartbeat reads must not grow with the number of processes. */
+export const MAX_STANDBY_RANK = 16;
 
 /** A heartbeat: extends the caller's session and asks, in the same round trip, about the sessions that it waits for. */
 export interface HeartbeatRequest {
@@ -93,7 +102,10 @@ export type HeartbeatResult =
       readonly alive: true;
       /** How many fresh grants this session was ever given, whether or not the client heard of them (the trap of the late claim), and how often it was asked to resign (R1). */
       readonly grantCount: number;
-      /** How many other live sessions, those in `holders` aside, were opened before this one. Only a hint, for orderly takeover. */
+      /**
+       * How many other live sessions, those in `holders` aside, were opened before this one. Only a hint, for orderly takeover, but exact: nobody is asked to count beyond {@link MAX_STANDBY_RANK},
+       * and it may be 0 when `holders` is empty, since who waits for nobody takes nothing over.
+       */
       readonly standbyRank: number;
       /** One entry for each of the request's `holders`, in the same order. */
       readonly holders: readonly HolderHealth[];
@@ -181,6 +193,8 @@ export interface LeaseHint {
   readonly groupIds?: readonly string[];
   /** Present and `true`: their leaders were asked to resign (R1). */
   readonly resign?: boolean;
+  /** Present and `true`: they were released, or their session was closed. The first in the queue of standbys then claims at once, and does not look first. */
+  readonly freed?: boolean;
 }
 
 /**
@@ -189,11 +203,17 @@ export interface LeaseHint {
  * Batches (`claim`, `release`, `read`, `contend`, `withdraw`) take from none to 10,000 groups and more, answer in the order of the
  * request, and need not be atomic as a whole: each group's part is. A duplicate group in a batch is answered each time.
  */
-export interface LeaseStore {
+export interface LeaseStore extends Partial<OccurrenceStore> {
   readonly capabilities: LeaseStoreCapabilities;
 
   /** Creates or updates what the store needs. Idempotent, and safe when several processes run it at once (F20). Changes nothing when up to date, so that a role without DDL rights can call it. */
   migrate(options?: CallOptions): Promise<void>;
+
+  /**
+   * The statements that {@link LeaseStore.migrate} would run now, in order, for somebody who has the rights to run them by hand; without a semicolon at their ends. Empty: up to date. Reads alone. Run by several at once, or again, they
+   * change nothing twice, but may fail.
+   */
+  migrationSql?(options?: CallOptions): Promise<readonly string[]>;
 
   /**
    * Opens a session that lives for `ttlMs` from now (S1). Never called twice with one id: after an unknown outcome the caller takes a
@@ -232,6 +252,9 @@ export interface LeaseStore {
   /** The live sessions, the oldest first. */
   members(options?: CallOptions): Promise<readonly MemberView[]>;
 
+  /** The groups that a live session holds or contends for: each once, in no order (S5). For people; its cost grows with the number of leases. */
+  groups?(options?: CallOptions): Promise<readonly string[]>;
+
   /**
    * The last terms of the groups, at most `limit` of each (1–100, and no more are kept): in the order of the request, the latest term first (H1–H3). One entry for each group that is named, however often.
    */
@@ -255,6 +278,16 @@ export interface LeaseStore {
    * @throws `FencedError` `FENCED` if the lease does not stand: nothing was written. {@link StoreError}; if the answer to the commit was lost, with the outcome `'unknown'`.
    */
   fenced?<T>(lease: FenceLease, work: (transaction: unknown) => T | PromiseLike<T>, options?: FencedOptions): Promise<T>;
+
+  /** The store's clock, in ms since 1970, by one plain statement (T1). For people who look for a clock that is wrong or was set: nothing else may use it, and it is never sent to a store. */
+  readClock?(options?: CallOptions): Promise<number>;
+
+  /**
+   * Looks at the database for whatever makes the store slow, unsafe or impossible: its version, the rights of the role, the tables, the settings, how it is replicated, what stands in between. Changes nothing, and says what it cannot see.
+   *
+   * @throws {@link StoreError} if it cannot even look.
+   */
+  diagnose?(options?: CallOptions): Promise<readonly StoreFinding[]>;
 
   /** Ends this client: calls in flight reject, later ones reject with `STORE_CLOSED`. Idempotent. Sessions are left to expire. */
   close(): Promise<void>;

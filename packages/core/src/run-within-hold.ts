@@ -1,5 +1,6 @@
 import type { Clock } from './clock.js';
 import { StoreError } from './errors.js';
+import { hasPassed, instantAfter } from './trust.js';
 
 /** When a fenced transaction is over. */
 export interface HoldLimits {
@@ -12,12 +13,12 @@ export interface HoldLimits {
 
 /**
  * For stores: runs the work of a fenced transaction, and no longer than the transaction may last. Rejects when it is over, whether the work settles or not: the
- * caller then rolls back. Work that settles in time, but is seen to only when the time is over, because it kept the event loop busy, is late, too.
+ * caller then rolls back. Work that settles in time, but is seen to only when the time is over, because it kept the event loop busy or the machine slept (T3), is late, too.
  *
  * @throws what `work` throws; {@link StoreError} `STORE_TIMEOUT` with the outcome `'none'`: the commit was not sent.
  */
 export async function runWithinHold<T>(work: () => T | PromiseLike<T>, { clock, holdMs, signals }: HoldLimits): Promise<T> {
-  const startedAtMs = clock.now().monotonicMs;
+  const overAt = instantAfter(clock.now(), holdMs);
   const tooLate = (): StoreError => timeout(`it lasted longer than ${Math.ceil(holdMs)} ms`, undefined);
   const cleanUps: (() => void)[] = [];
   const over = new Promise<never>((_resolve, reject) => {
@@ -37,7 +38,7 @@ export async function runWithinHold<T>(work: () => T | PromiseLike<T>, { clock, 
   try {
     const isOver = signals.some((signal) => signal?.aborted === true);
     const result = await (isOver ? over : Promise.race([over, Promise.resolve().then(work)]));
-    if (clock.now().monotonicMs - startedAtMs >= holdMs) throw tooLate();
+    if (hasPassed(overAt, clock.now())) throw tooLate();
     return result;
   } finally {
     for (const cleanUp of cleanUps) cleanUp();

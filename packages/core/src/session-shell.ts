@@ -1,4 +1,5 @@
 import type { Clock, LocalInstant } from './clock.js';
+import { StoreError } from './errors.js';
 import type { EventStream } from './event-stream.js';
 import type { GrantMark } from './lease-lane.js';
 import type { HeartbeatResult, LeaseStore } from './lease-store.js';
@@ -57,6 +58,8 @@ export class SessionShell {
   /** When the trust of the live session was first seen to have passed, before the machine has heard of it. */
   #overAt: LocalInstant | null = null;
   #onClosed: (() => void) | null = null;
+  /** Ends the heartbeat of a session that is over: there is one under way at a time, also when the next session begins (F11). */
+  #heartbeats = new AbortController();
 
   constructor(
     parts: SessionParts,
@@ -176,6 +179,8 @@ export class SessionShell {
         this.#listener.onLive(effect.sessionId);
         return;
       case 'announce-lost':
+        this.#heartbeats.abort(new StoreError('STORE_TIMEOUT', 'the session is over: the answer no longer matters', { isRetryable: true }));
+        this.#heartbeats = new AbortController();
         this.#listener.onLost(effect.sessionId, effect.reason);
     }
   }
@@ -203,8 +208,11 @@ export class SessionShell {
     const sentAt = clock.now();
     let answer: HeartbeatResult;
     try {
-      answer = await this.#caller.call('heartbeat', timings.callDeadlineMs, (signal) =>
-        store.heartbeat({ sessionId, holders: question.holders }, { signal }),
+      answer = await this.#caller.call(
+        'heartbeat',
+        timings.callDeadlineMs,
+        (signal) => store.heartbeat({ sessionId, holders: question.holders }, { signal }),
+        this.#heartbeats.signal,
       );
     } catch {
       this.#loop.enter(() => {

@@ -18,6 +18,14 @@ describe('the index of those who are waited for', () => {
     expect(index.holderIds).toEqual(['s0', 's2']);
   });
 
+  it('a holder of more groups than a call takes arguments can die, and be released', () => {
+    const index = new StandbyIndex();
+    const count = 260_000;
+    for (let group = 0; group < count; group += 1) index.track(`group-${group}`, health(`s${group % 2}`, 500), 0);
+    expect(index.update([health('s0', 500, 1)], 10).suspect.length).toBe(count / 2);
+    expect(index.update([health('s0', 0)], 10).orphaned.length + index.takeExpired(1_000, 0).length).toBe(count);
+  });
+
   it('asks about nobody when nothing is waited for', () => {
     const index = new StandbyIndex();
     expect(index.holderIds).toEqual([]);

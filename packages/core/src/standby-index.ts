@@ -76,13 +76,13 @@ export class StandbyIndex {
       const holder = this.#holders.get(sessionId);
       if (!holder) continue;
       if (remainingMs <= 0) {
-        (releaseCount > holder.releaseCount ? released : orphaned).push(...holder.groupIds);
+        addAll(releaseCount > holder.releaseCount ? released : orphaned, holder.groupIds);
         continue;
       }
       holder.expiresAtMs = receivedAtMs + remainingMs;
       if (releaseCount === holder.releaseCount) continue;
       holder.releaseCount = releaseCount;
-      suspect.push(...holder.groupIds);
+      addAll(suspect, holder.groupIds);
     }
     for (const groupId of [...orphaned, ...released]) this.untrack(groupId);
     return { orphaned, released, suspect };
@@ -92,9 +92,14 @@ export class StandbyIndex {
   takeExpired(nowMs: number, delayMs: number): readonly string[] {
     const expired: string[] = [];
     for (const holder of this.#holders.values()) {
-      if (holder.expiresAtMs + delayMs <= nowMs) expired.push(...holder.groupIds);
+      if (holder.expiresAtMs + delayMs <= nowMs) addAll(expired, holder.groupIds);
     }
     for (const groupId of expired) this.untrack(groupId);
     return expired;
   }
+}
+
+/** Not `push(...more)`: so many arguments as one holder may have groups do not fit on the stack. */
+function addAll(list: string[], more: ReadonlySet<string>): void {
+  for (const groupId of more) list.push(groupId);
 }

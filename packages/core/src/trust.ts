@@ -10,8 +10,12 @@ import type { Timings } from './timings.js';
 
 /** Until when an acknowledged heartbeat that was sent at `sentAt` is trusted. */
 export function trustedUntil(sentAt: LocalInstant, timings: Timings): LocalInstant {
-  const windowMs = timings.ttlMs - timings.safetyMarginMs;
-  return { monotonicMs: sentAt.monotonicMs + windowMs, wallMs: sentAt.wallMs + windowMs };
+  return instantAfter(sentAt, timings.ttlMs - timings.safetyMarginMs);
+}
+
+/** The moment `delayMs` after `from`, by both clocks: whichever reaches it first has reached it (T3). */
+export function instantAfter(from: LocalInstant, delayMs: number): LocalInstant {
+  return { monotonicMs: from.monotonicMs + delayMs, wallMs: from.wallMs + delayMs };
 }
 
 /** How long until `deadline`, in ms, by whichever clock is further on (T3); 0 when it has passed. */

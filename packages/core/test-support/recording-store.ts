@@ -19,6 +19,7 @@ const OPERATIONS = [
   'held',
   'read',
   'members',
+  'groups',
   'history',
   'requestResign',
   'watch',

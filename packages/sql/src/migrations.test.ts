@@ -61,8 +61,30 @@ describe('planMigrations', () => {
         '"member_id" NAME not null, "began_at_ms" INTEGER not null, "ended_at_ms" INTEGER, "end_reason" NAME, ' +
         '"resign" INTEGER default 0 not null, constraint "wb_term_key" primary key ("group_id", "term"))',
       'insert into "wb_migration" ("name") values (?)',
+      'create table if not exists "wb_job" ("group_id" NAME not null, "job_id" NAME not null, "version" INTEGER not null, ' +
+        '"write_id" NAME not null, "term" INTEGER not null, "record" TEXT not null, constraint "wb_job_key" primary key ("group_id", "job_id"))',
+      'insert into "wb_migration" ("name") values (?)',
+      'insert into "wb_migration" ("name") values (?)',
     ]);
-    expect(MIGRATION_NAMES).toEqual(['0001-sessions-and-leases', '0002-terms']);
+    expect(MIGRATION_NAMES).toEqual(['0001-sessions-and-leases', '0002-terms', '0003-jobs', '0004-room-for-heartbeats']);
+  });
+
+  it('brings a database of an earlier version up to date with what is new alone', () => {
+    const plan = planned(['0001-sessions-and-leases', '0002-terms', '0004-room-for-heartbeats']);
+    expect(plan.map((text) => text.slice(0, 38))).toEqual([
+      'create table if not exists "wb_job" ("',
+      'insert into "wb_migration" ("name") va',
+    ]);
+  });
+
+  it('tunes the table of sessions where the database has something to tune, once', () => {
+    const dialect = dialectFor('wb_');
+    const tuned: SchemaDialect = { ...dialect, tuneSessions: () => [sql`tune ${sql.table('session')}`.compile(dialect.db)] };
+    expect(planned(['0001-sessions-and-leases', '0002-terms', '0003-jobs'], tuned)).toEqual([
+      'tune "wb_session"',
+      'insert into "wb_migration" ("name") values (?)',
+    ]);
+    expect(planned(MIGRATION_NAMES, tuned)).toEqual([]);
   });
 
   it('no index has the expiry: a heartbeat must touch none', () => {

@@ -21,8 +21,10 @@ export interface SchemaDialect {
   readonly nameType: Expression<unknown>;
   /** A whole number of 64 bits: milliseconds, terms and counts. */
   readonly integerType: Expression<unknown>;
-  /** Text of at least 4,096 bytes. */
+  /** Text of at least 32,768 bytes. */
   readonly textType: Expression<unknown>;
+  /** What else the table of sessions needs, whose rows are written with every heartbeat; safe to repeat. Default: nothing. */
+  readonly tuneSessions?: () => readonly CompiledQuery[];
   /** What the database wants at the end of `create table`. Default: nothing. */
   readonly finishTable?: <T extends string>(table: CreateTableBuilder<T, string>) => CreateTableBuilder<T, string>;
 }
@@ -39,6 +41,8 @@ interface Migration {
 const MIGRATIONS: readonly Migration[] = Object.freeze([
   { name: '0001-sessions-and-leases', statements: sessionsAndLeases },
   { name: '0002-terms', statements: terms },
+  { name: '0003-jobs', statements: jobs },
+  { name: '0004-room-for-heartbeats', statements: (dialect) => dialect.tuneSessions?.() ?? [] },
 ]);
 
 /** The names of the migrations that this version knows, in order. */
@@ -136,6 +140,26 @@ function terms(dialect: SchemaDialect, namespace: string): readonly CompiledQuer
         .addColumn('end_reason', name)
         .addColumn('resign', integer, (column) => column.notNull().defaultTo(0))
         .addPrimaryKeyConstraint(`${namespace}term_key`, ['group_id', 'term']),
+    ),
+  ];
+}
+
+function jobs(dialect: SchemaDialect, namespace: string): readonly CompiledQuery[] {
+  const name = dialect.nameType as Expression<string>;
+  const integer = dialect.integerType as Expression<number>;
+  return [
+    finish(
+      dialect,
+      dialect.db.schema
+        .createTable('job')
+        .ifNotExists()
+        .addColumn('group_id', name, (column) => column.notNull())
+        .addColumn('job_id', name, (column) => column.notNull())
+        .addColumn('version', integer, (column) => column.notNull())
+        .addColumn('write_id', name, (column) => column.notNull())
+        .addColumn('term', integer, (column) => column.notNull())
+        .addColumn('record', dialect.textType as Expression<string>, (column) => column.notNull())
+        .addPrimaryKeyConstraint(`${namespace}job_key`, ['group_id', 'job_id']),
     ),
   ];
 }

@@ -45,6 +45,20 @@ export interface ContenderTable {
   group_id: string;
 }
 
+/** One recurring job's record. The row is never deleted: a job that is finished stays finished (O6). */
+export interface JobTable {
+  group_id: string;
+  job_id: string;
+  /** How often it was written: each write replaces the version that it names (O2). */
+  version: number;
+  /** The id of the last write: tells its sender that it was his (O3). */
+  write_id: string;
+  /** The term of the last write that was made under a lease; 0 if there was none. */
+  term: number;
+  /** What was written. The stores do not look into it. */
+  record: string;
+}
+
 /** The migrations that were applied. */
 export interface MigrationTable {
   name: string;
@@ -56,8 +70,16 @@ export interface WbTables {
   lease: LeaseTable;
   term: TermTable;
   contender: ContenderTable;
+  job: JobTable;
   migration: MigrationTable;
 }
 
 /** The names of the tables, without the namespace. */
-export const TABLE_NAMES: readonly (keyof WbTables)[] = Object.freeze(['session', 'lease', 'term', 'contender', 'migration'] as const);
+export const TABLE_NAMES: readonly (keyof WbTables)[] = Object.freeze([
+  'session',
+  'lease',
+  'term',
+  'contender',
+  'job',
+  'migration',
+] as const);

@@ -7,20 +7,23 @@
 import { StoreError } from '../errors.js';
 import { fencedError, type FenceLease } from '../fence.js';
 import { MAX_TERM_RECORDS, type ResignRequestResult, type TermRecord } from '../term-record.js';
-import type {
-  ClaimResult,
-  HeartbeatRequest,
-  HeartbeatResult,
-  HeldLeases,
-  HeldLeaseView,
-  LeaseHint,
-  LeaseHolder,
-  LeaseRelease,
-  LeaseView,
-  MemberView,
-  NewSession,
-  ReleaseResult,
+import {
+  MAX_STANDBY_RANK,
+  type ClaimResult,
+  type HeartbeatRequest,
+  type HeartbeatResult,
+  type HeldLeases,
+  type HeldLeaseView,
+  type LeaseHint,
+  type LeaseHolder,
+  type LeaseRelease,
+  type LeaseView,
+  type MemberView,
+  type NewSession,
+  type ReleaseResult,
 } from '../lease-store.js';
+import type { JobEntry, JobWrite, JobWriteResult } from '../occurrence-store.js';
+import { MemoryJobs } from './memory-jobs.js';
 
 /** An instant of the store's clock, in ms. Not comparable with local time (T1). */
 export type StoreInstant = number & { readonly __clock: 'store' };
@@ -69,6 +72,7 @@ export class MemoryDatabase {
   readonly terms: Map<string, TermRow[]> = new Map();
   /** What fenced transactions have written. */
   readonly values: Map<string, unknown> = new Map();
+  readonly jobs: MemoryJobs = new MemoryJobs();
   readonly #retentionMs: number;
   readonly #watchers = new Set<(hint: LeaseHint) => void>();
 
@@ -108,8 +112,8 @@ export class MemoryDatabase {
     const asked = new Set(request.holders);
     let standbyRank = 0;
     // In the order of opening.
-    for (const other of this.sessions.values()) {
-      if (other === session) break;
+    for (const other of asked.size === 0 ? [] : this.sessions.values()) {
+      if (other === session || standbyRank === MAX_STANDBY_RANK) break;
       if (this.isLive(other, nowMs) && !asked.has(other.sessionId)) standbyRank += 1;
     }
     const holders = request.holders.map((sessionId) => {
@@ -221,6 +225,11 @@ export class MemoryDatabase {
       }));
   }
 
+  groups(nowMs: StoreInstant): readonly string[] {
+    const live = [...this.sessions.values()].filter((session) => this.isLive(session, nowMs));
+    return [...new Set(live.flatMap(({ contends, holds }) => [...contends, ...holds]))];
+  }
+
   history(groupIds: readonly string[], limit: number, nowMs: StoreInstant): readonly TermRecord[] {
     return [...new Set(groupIds)].flatMap((groupId) => {
       const lease = this.leases.get(groupId);
@@ -249,9 +258,24 @@ export class MemoryDatabase {
 
   /** Fails unless the lease stands: the term is the last one, and its session has not given it up (L6). Whether that session lives is not asked: as long as nobody has taken over, nobody else writes. */
   assertStanding(lease: FenceLease): void {
-    const row = this.leases.get(lease.groupId);
-    if (row?.term === lease.term && row.holderId === lease.sessionId) return;
+    if (this.stands(lease)) return;
     throw fencedError(lease, 'a later term exists, or it was released');
+  }
+
+  /** Whether the term is the last one, and its session has not given it up. */
+  stands({ groupId, term, sessionId }: FenceLease): boolean {
+    const row = this.leases.get(groupId);
+    return row?.term === term && row.holderId === sessionId;
+  }
+
+  readJobs(groupId: string): readonly JobEntry[] {
+    return this.jobs.read(groupId);
+  }
+
+  /** The check of the lease and the write are one step (O1). */
+  writeJob(write: JobWrite): JobWriteResult {
+    const { groupId, lease } = write;
+    return this.jobs.write(write, lease === null || this.stands({ ...lease, groupId }));
   }
 
   /** The end of a fenced transaction: the check and the writes are one step (T8). */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError, WbOptionError } from '../errors.js';
-import type { HeartbeatResult, LeaseHint, LeaseStore } from '../lease-store.js';
+import { MAX_STANDBY_RANK, type HeartbeatResult, type LeaseHint, type LeaseStore } from '../lease-store.js';
 import { Scheduler, VirtualClock } from '../testing/index.js';
 import { MemoryDatabase } from './memory-database.js';
 import { memoryLeaseStore } from './memory-lease-store.js';
@@ -308,6 +308,14 @@ describe('what the memory store tells', () => {
     expect(await bench.heartbeat('s1')).toMatchObject({ standbyRank: 0 });
   });
 
+  it('the rank is not counted beyond its maximum, and not at all for who waits for nobody', async () => {
+    const bench = new Bench();
+    const sessions = Array.from({ length: MAX_STANDBY_RANK + 4 }, (_session, at) => `s${at}`);
+    await bench.open(...sessions);
+    expect(await bench.heartbeat(sessions.at(-1)!, 's0')).toMatchObject({ standbyRank: MAX_STANDBY_RANK });
+    expect(await bench.heartbeat(sessions.at(-1)!)).toMatchObject({ standbyRank: 0 });
+  });
+
   it('a look tells the holder, its term, and how many contend, the holder included once', async () => {
     const bench = new Bench();
     await bench.open('s1', 's2', 's3');
@@ -418,6 +426,8 @@ describe('the memory store as a client', () => {
       fencing: true,
       history: true,
       resignRequests: true,
+      groups: true,
+      occurrences: true,
     });
     expect(Object.isFrozen(capabilities)).toBe(true);
   });

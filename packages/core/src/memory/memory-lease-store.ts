@@ -2,8 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { systemClock, type Clock } from '../clock.js';
 import { StoreError } from '../errors.js';
 import { resolveHoldMs, type FencedOptions, type FenceLease } from '../fence.js';
+import { assertJobWrite } from '../job-input.js';
 import type { CallOptions, LeaseHint, LeaseStore, LeaseStoreCapabilities } from '../lease-store.js';
 import { assertName } from '../names.js';
+import type { JobEntry, JobWrite, JobWriteResult } from '../occurrence-store.js';
 import { runWithinHold } from '../run-within-hold.js';
 import { assertBatch, assertLeases, assertNewSession } from '../session-input.js';
 import { assertHistoryRequest } from '../term-record.js';
@@ -27,10 +29,14 @@ const CAPABILITIES: LeaseStoreCapabilities = Object.freeze({
   fencing: true,
   history: true,
   resignRequests: true,
+  groups: true,
+  occurrences: true,
 });
 
 /** A store in memory, with what its fenced transactions are given. */
 export interface MemoryLeaseStore extends LeaseStore {
+  readJobs(groupId: string, options?: CallOptions): Promise<readonly JobEntry[]>;
+  writeJob(write: JobWrite, options?: CallOptions): Promise<JobWriteResult>;
   fenced<T>(lease: FenceLease, work: (transaction: MemoryTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T>;
 }
 
@@ -128,6 +134,7 @@ export function memoryLeaseStore(options: MemoryLeaseStoreOptions = {}): MemoryL
         () => assertName('groupId', groupId),
         (now) => database.requestResign(groupId, now),
       ),
+    groups: async (call) => await step(call, nothing, (now) => database.groups(now)),
     members: async (call) => await step(call, nothing, (now) => database.members(now)),
     watch: async (onHint: (hint: LeaseHint) => void, call) =>
       await step(call, nothing, () => {
@@ -153,6 +160,18 @@ export function memoryLeaseStore(options: MemoryLeaseStoreOptions = {}): MemoryL
         transaction.end();
       }
     },
+    readJobs: async (groupId, call) =>
+      await step(
+        call,
+        () => assertName('groupId', groupId),
+        () => database.readJobs(groupId),
+      ),
+    writeJob: async (write, call) =>
+      await step(
+        call,
+        () => assertJobWrite(write),
+        () => database.writeJob(write),
+      ),
     close: () => {
       isClosed = true;
       closing.abort(closedError());

@@ -1,4 +1,4 @@
-import { StoreError } from '../errors.js';
+import { transactionOverError } from '../fence.js';
 
 /** What a fenced transaction of the memory store works with: values by key. What it writes is seen by others when it is committed. */
 export class MemoryTransaction {
@@ -29,6 +29,6 @@ export class MemoryTransaction {
   }
 
   #assertOpen(): void {
-    if (this.#isOver) throw new StoreError('STORE_FAULT', 'the fenced transaction is over', { outcome: 'none' });
+    if (this.#isOver) throw transactionOverError();
   }
 }

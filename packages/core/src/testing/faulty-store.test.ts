@@ -123,6 +123,8 @@ describe('a faulty store', () => {
       ['read', () => store.read(['jobs'])],
       ['withdraw', () => store.withdraw('s2', ['jobs'])],
       ['members', () => store.members()],
+      ['writeJob', () => store.writeJob!({ groupId: 'jobs', jobId: 'j', expectedVersion: 0, writeId: 'w', record: 'r', lease: null })],
+      ['readJobs', () => store.readJobs!('jobs')],
       ['closeSession', () => store.closeSession('s2')],
     ];
     const outcomes = new Map<string, string>();
@@ -132,6 +134,8 @@ describe('a faulty store', () => {
     expect(outcomes.get('held')).toContain('"leases":[{"groupId":"jobs","term":1}]');
     expect(outcomes.get('release')).toContain('"released"');
     expect(outcomes.get('read')).toContain('"contenderCount":1');
+    expect(outcomes.get('writeJob')).toContain('"written"');
+    expect(outcomes.get('readJobs')).toContain('"record":"r"');
     expect(outcomes.get('members')).toContain('"memberId":"b"');
     expect(bench.database.sessions.get('s2')?.isClosed).toBe(true);
   });

@@ -39,9 +39,14 @@ const OPERATIONS = [
   'held',
   'read',
   'members',
+  'groups',
   'history',
   'requestResign',
+  'readJobs',
+  'writeJob',
 ] as const;
+
+type Operation = (typeof OPERATIONS)[number];
 
 /**
  * Puts a bad network between a client and a store: requests and replies are lost, late, and delivered twice, as `fate` says. An aborted call rejects
@@ -53,7 +58,7 @@ export function faultyStore(store: LeaseStore, options: FaultyStoreOptions): Lea
   const { scheduler, fate, onEvent } = options;
   const receive = options.receive ?? ((callback) => callback());
 
-  function call(operation: (typeof OPERATIONS)[number], args: readonly unknown[]): Promise<unknown> {
+  function call(operation: Operation, args: readonly unknown[]): Promise<unknown> {
     const signal = (args.at(-1) as { readonly signal?: AbortSignal } | undefined)?.signal;
     const statement = args.slice(0, signal === undefined ? args.length : -1);
     const send = store[operation] as (...statement: readonly unknown[]) => Promise<unknown>;
