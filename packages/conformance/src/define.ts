@@ -16,7 +16,7 @@ export interface DefineOptions {
 
 /**
  * Defines the suite as tests of a runner: a `describe` with an `it` for each case. Cases that do not apply to the store are marked as skipped where the runner can do that from inside a
- * test (vitest, `node:test`, mocha), and pass with nothing done elsewhere. Give the runner's tests a time limit of 60 s.
+ * test (vitest, `node:test`, mocha), and pass with nothing done elsewhere. Give the runner's tests more time than the 60 s of a case, such as 120 s.
  */
 export function defineLeaseStoreConformance({ describe, it }: TestRunner, target: ConformanceTarget, options: DefineOptions = {}): void {
   const seed = options.seed ?? newSeed();

@@ -41,13 +41,13 @@ export class RemoteClient {
   /** Calls a method of the client there. `startAtMs`: not before that instant of the wall clock. */
   call<M extends RemoteMethod>(
     method: M,
-    args: Parameters<LeaseStore[M]>,
+    args: Parameters<NonNullable<LeaseStore[M]>>,
     startAtMs: number | null = null,
-  ): Promise<Awaited<ReturnType<LeaseStore[M]>>> {
+  ): Promise<Awaited<ReturnType<NonNullable<LeaseStore[M]>>>> {
     this.#lastId += 1;
     const request: RemoteRequest = { id: this.#lastId, method, args, startAtMs };
     return new Promise((resolve, reject) => {
-      this.#waiting.set(request.id, { resolve: (value) => resolve(value as Awaited<ReturnType<LeaseStore[M]>>), reject });
+      this.#waiting.set(request.id, { resolve: (value) => resolve(value as Awaited<ReturnType<NonNullable<LeaseStore[M]>>>), reject });
       this.#child.send(request);
     });
   }

@@ -1,6 +1,18 @@
 /** The methods that a client in another process can be asked for. */
 export type RemoteMethod =
-  'migrate' | 'openSession' | 'heartbeat' | 'closeSession' | 'contend' | 'withdraw' | 'claim' | 'release' | 'held' | 'read' | 'members';
+  | 'migrate'
+  | 'openSession'
+  | 'heartbeat'
+  | 'closeSession'
+  | 'contend'
+  | 'withdraw'
+  | 'claim'
+  | 'release'
+  | 'held'
+  | 'read'
+  | 'members'
+  | 'readJobs'
+  | 'writeJob';
 
 /** What the parent sends. */
 export interface RemoteRequest {

@@ -4,9 +4,10 @@ import { clientMutants } from './mutants/client-mutants.js';
 import { databaseMutants } from './mutants/database-mutants.js';
 import { fenceMutants } from './mutants/fence-mutants.js';
 import { mutantTarget } from './mutants/mutant.js';
+import { occurrenceMutants } from './mutants/occurrence-mutants.js';
 import { termMutants } from './mutants/term-mutants.js';
 
-const mutants = [...databaseMutants, ...clientMutants, ...fenceMutants, ...termMutants];
+const mutants = [...databaseMutants, ...clientMutants, ...fenceMutants, ...termMutants, ...occurrenceMutants];
 
 describe('each wrong store is killed by the case that is there for it', () => {
   const lines: string[] = [];

@@ -5,6 +5,7 @@ import { fenceCases } from './fences.js';
 import { hintCases } from './hints.js';
 import { leaseCases } from './leases.js';
 import { modelCases } from './model.js';
+import { occurrenceCases } from './occurrences.js';
 import { processCases } from './processes.js';
 import { raceCases } from './races.js';
 import { sessionCases } from './sessions.js';
@@ -25,6 +26,7 @@ export const conformanceCases: readonly ConformanceCase[] = Object.freeze(
     ...fenceCases,
     ...termCases,
     ...resignCases,
+    ...occurrenceCases,
     ...processCases,
   ].toSorted((a, b) => compareIds(a.id, b.id)),
 );

@@ -4,7 +4,7 @@ import { nowMs, pass, until } from '../clock.js';
 import { aboveZero, between, equal, holds, rejection } from '../conformance-failure.js';
 import type { ConformanceCase } from '../conformance-case.js';
 
-/** S1–S4: sessions carry liveness. */
+/** S1–S5: sessions carry liveness. */
 export const sessionCases: readonly ConformanceCase[] = [
   {
     id: 'S1.1',
@@ -202,9 +202,11 @@ export const sessionCases: readonly ConformanceCase[] = [
         const result = await store.heartbeat({ sessionId, holders });
         return result.alive ? result.standbyRank : -1;
       };
+      // Somebody has to be asked about: who waits for nobody may have rank 0.
+      const nobody = [context.name('session')];
       equal(
         'the ranks of four',
-        [await rank(first, []), await rank(second, []), await rank(third, []), await rank(fourth, [])],
+        [await rank(first, nobody), await rank(second, nobody), await rank(third, nobody), await rank(fourth, nobody)],
         [0, 1, 2, 3],
       );
       equal('the rank of the last, waiting for the first', await rank(fourth, [first]), 2);
@@ -425,6 +427,38 @@ export const sessionCases: readonly ConformanceCase[] = [
         equal('the code of the error', Reflect.get(error as object, 'code'), Reflect.get(expected as object, 'code'));
       }
       equal('the members afterwards', await store.members(), []);
+    },
+  },
+  {
+    id: 'S5.1',
+    title: 'groups names each group that a live session holds or contends for, once, and no other',
+    skip: (_target, { groups }) => (groups ? null : 'the store cannot be asked which groups there are (`capabilities.groups` is false)'),
+    run: async (context) => {
+      const [store, other] = await context.openMany(2);
+      equal('the groups of a new store', await other!.groups!(), []);
+      const [held, both, awaited] = [context.name('held'), context.name('both'), context.name('awaited')];
+      const [released, withdrawn, expired, closed] = [
+        context.name('released'),
+        context.name('withdrawn'),
+        context.name('expired'),
+        context.name('closed'),
+      ];
+      await context.expiredSession(store!, async (sessionId) => {
+        await store!.contend(sessionId, [expired]);
+        await context.grant(store!, sessionId, expired);
+      });
+      const leader = await context.session(store!);
+      for (const groupId of [held, both, released]) await context.grant(store!, leader, groupId);
+      const standby = await context.session(store!);
+      await store!.contend(leader, [both]);
+      await store!.contend(standby, [both, awaited, withdrawn]);
+      await store!.withdraw(standby, [withdrawn]);
+      await store!.release(leader, [{ groupId: released, term: 1 }]);
+      const gone = await context.session(store!);
+      await store!.contend(gone, [closed]);
+      await context.grant(store!, gone, closed);
+      await store!.closeSession(gone);
+      equal('the groups', (await other!.groups!()).toSorted(), [held, both, awaited].toSorted());
     },
   },
 ];

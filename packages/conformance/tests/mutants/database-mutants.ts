@@ -265,9 +265,29 @@ class CountingContenders extends Wrong {
 
 class RankingHolders extends Wrong {
   override heartbeat({ sessionId, holders }: HeartbeatRequest, nowMs: StoreInstant): HeartbeatResult {
-    const rank = super.heartbeat({ sessionId, holders: [] }, nowMs);
+    const rank = super.heartbeat({ sessionId, holders: ['nobody'] }, nowMs);
     const result = super.heartbeat({ sessionId, holders }, nowMs);
     return result.alive && rank.alive ? { ...result, standbyRank: rank.standbyRank } : result;
+  }
+}
+
+class GroupsOfTheDead extends Wrong {
+  override groups(): readonly string[] {
+    return [...new Set([...this.sessions.values()].flatMap(({ contends, holds }) => [...contends, ...holds]))];
+  }
+}
+
+class GroupsThatAreHeld extends Wrong {
+  override groups(nowMs: StoreInstant): readonly string[] {
+    return super.groups(nowMs).filter((groupId) => this.read([groupId], nowMs)[0]!.holder !== null);
+  }
+}
+
+class GroupsForEachSession extends Wrong {
+  override groups(nowMs: StoreInstant): readonly string[] {
+    return [...this.sessions.values()]
+      .filter((session) => this.isLive(session, nowMs))
+      .flatMap(({ contends, holds }) => [...new Set([...contends, ...holds])]);
   }
 }
 
@@ -297,6 +317,9 @@ export const databaseMutants: readonly Mutant[] = [
   { title: 'releaseCount stays 0', killedBy: 'S1.9', database: () => new NotCountingReleases() },
   { title: 'read shows an expired holder', killedBy: 'L1.4', database: () => new ShowingTheExpired() },
   { title: 'members() without expiry', killedBy: 'S4.2', database: () => new MembersForEver() },
+  { title: 'groups() without expiry', killedBy: 'S5.1', database: () => new GroupsOfTheDead() },
+  { title: 'groups() without those that nobody leads', killedBy: 'S5.1', database: () => new GroupsThatAreHeld() },
+  { title: 'groups() names a group once for each session', killedBy: 'S5.1', database: () => new GroupsForEachSession() },
   { title: 'members() in the wrong order', killedBy: 'S1.11', database: () => new NewestFirst() },
   { title: 'the dead are counted as contenders', killedBy: 'L1.6', database: () => new CountingContenders() },
   { title: 'standbyRank counts the holders', killedBy: 'S1.10', database: () => new RankingHolders() },

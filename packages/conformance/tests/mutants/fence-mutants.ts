@@ -1,6 +1,8 @@
 import { fencedError, resolveHoldMs, runWithinHold, systemClock, type FencedOptions, type FenceLease, type LeaseStore } from '@wb/core';
 import type { MemoryDatabase } from '@wb/core/memory';
-import type { Mutant } from './mutant.js';
+import { delay, type Mutant } from './mutant.js';
+
+type FencedRunner = NonNullable<LeaseStore['fenced']>;
 
 /** What a wrong fence does otherwise. */
 interface Wrongness {
@@ -14,6 +16,13 @@ interface Wrongness {
   /** Commits also what failed. */
   readonly keepsWhatFailed?: boolean;
   readonly returnsNothing?: boolean;
+  /** Looks last, and commits so much later, in ms: without a lock in between. */
+  readonly commitsAfterMs?: number;
+  readonly heedsSignal?: boolean;
+  /** Whether it is one transaction of the lease at a time. */
+  readonly isExclusive?: boolean;
+  /** Whether heartbeats wait until the fenced transactions have ended. */
+  readonly holdsHeartbeats?: boolean;
 }
 
 function isExact(database: MemoryDatabase, { groupId, term, sessionId }: FenceLease): boolean {
@@ -30,10 +39,18 @@ function fencing(wrong: Wrongness): NonNullable<Mutant['client']> {
     checksInput = true,
     keepsWhatFailed = false,
     returnsNothing = false,
+    commitsAfterMs,
+    heedsSignal = true,
+    isExclusive = false,
+    holdsHeartbeats = false,
   } = wrong;
-  return (store, database): LeaseStore => ({
-    ...store,
-    fenced: async <T>(lease: FenceLease, work: (transaction: unknown) => T | PromiseLike<T>, options?: FencedOptions): Promise<T> => {
+  return (store, database): LeaseStore => {
+    let under: Promise<unknown> = Promise.resolve();
+    const fenced: FencedRunner = async <T>(
+      lease: FenceLease,
+      work: (transaction: unknown) => T | PromiseLike<T>,
+      options?: FencedOptions,
+    ): Promise<T> => {
       const holdMs = checksInput ? resolveHoldMs(lease, options) : 2_000;
       const look = (): void => {
         if (!stands(database, lease)) throw fencedError(lease, 'it does not');
@@ -42,16 +59,30 @@ function fencing(wrong: Wrongness): NonNullable<Mutant['client']> {
       const writes = new Map<string, unknown>();
       let isDone = false;
       try {
-        const limits = { clock: systemClock, holdMs: wrong.holdMs ?? holdMs, signals: [options?.signal] };
+        const limits = { clock: systemClock, holdMs: wrong.holdMs ?? holdMs, signals: heedsSignal ? [options?.signal] : [] };
         const result = await runWithinHold(() => work(writes), limits);
         if (looksLast) look();
+        if (commitsAfterMs !== undefined) await delay(commitsAfterMs);
         isDone = true;
         return returnsNothing ? (undefined as T) : result;
       } finally {
         if (isDone || keepsWhatFailed) for (const [key, value] of writes) database.values.set(key, value);
       }
-    },
-  });
+    };
+    return {
+      ...store,
+      heartbeat: async (request, options) => {
+        if (holdsHeartbeats) await under;
+        return await store.heartbeat(request, options);
+      },
+      fenced: async (lease, work, options) => {
+        const before = under;
+        const run = isExclusive ? before.then(() => fenced(lease, work, options)) : fenced(lease, work, options);
+        under = Promise.all([before, run.catch(() => undefined)]);
+        return await run;
+      },
+    };
+  };
 }
 
 /** Stores that are wrong about fences. */
@@ -89,6 +120,7 @@ export const fenceMutants: readonly Mutant[] = [
     }),
   },
   { title: 'a fence that looks only before the work', killedBy: 'L6.3', client: fencing({ looksLast: false }) },
+  { title: 'a fence that looks last and locks nothing until the commit', killedBy: 'L6.3', client: fencing({ commitsAfterMs: 4 }) },
   {
     title: 'a refused transaction that is committed all the same',
     killedBy: 'L6.3',
@@ -96,5 +128,8 @@ export const fenceMutants: readonly Mutant[] = [
   },
   { title: 'work that throws is committed', killedBy: 'L6.4', client: fencing({ keepsWhatFailed: true }) },
   { title: 'a hold without an end', killedBy: 'L6.5', client: fencing({ holdMs: 3_600_000 }) },
+  { title: 'a hold that no signal ends', killedBy: 'L6.5', client: fencing({ heedsSignal: false }) },
+  { title: 'a heartbeat that waits for the end of a fenced transaction', killedBy: 'L6.6', client: fencing({ holdsHeartbeats: true }) },
+  { title: 'fenced transactions of one lease, one after the other', killedBy: 'L6.6', client: fencing({ isExclusive: true }) },
   { title: 'a fence that checks nothing that it is given', killedBy: 'L6.7', client: fencing({ checksInput: false }) },
 ];
