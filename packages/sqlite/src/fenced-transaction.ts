@@ -1,5 +1,7 @@
-import { fencedError, resolveHoldMs, runWithinHold, StoreError, type FencedOptions, type FenceLease } from '@wb/core';
+import { fencedError, holdMsLeft, resolveHoldMs, runWithinHold, StoreError, type FencedOptions, type FenceLease } from '@wb/core';
 import { setMaxListeners } from 'node:events';
+import { lendTransaction } from './lent-transaction.js';
+import { LockBreaks } from './lock-breaks.js';
 import type { OpenTransaction } from './open-transaction.js';
 import type { SqliteClient } from './sqlite-client.js';
 import type { LeaseArguments } from './sqlite-fence-sql.js';
@@ -19,12 +21,14 @@ export class FencedTransactions {
   readonly #client: SqliteClient;
   readonly #environment: SqliteEnvironment;
   readonly #closing = new AbortController();
+  readonly #breaks: LockBreaks;
   #last: Promise<void> = Promise.resolve();
 
   /** @param client With a connection that nothing else uses, unless the database is in memory. */
   constructor(client: SqliteClient, environment: SqliteEnvironment) {
     this.#client = client;
     this.#environment = environment;
+    this.#breaks = new LockBreaks(environment.clock);
     // One for each that is under way or waits.
     setMaxListeners(0, this.#closing.signal);
   }
@@ -36,16 +40,21 @@ export class FencedTransactions {
     const args: LeaseArguments = { groupId, term, sessionId };
     const done = await this.#turn(options.signal);
     try {
+      const dueMs = this.#breaks.dueMs();
+      if (dueMs > 0) await this.#client.pause(dueMs, options.signal);
       const call = { operation: 'fenced', durability: 'durable', options } as const;
       const transaction = await this.#client.run(call, (connection) => connection.open(call.operation));
+      const heldSinceMs = this.#environment.clock.now().monotonicMs;
       try {
-        return await this.#transact(transaction, lease, args, holdMs, work, options.signal);
+        return await this.#transact(transaction, lease, args, holdMsLeft(lease, holdMs), work, options.signal);
       } catch (error) {
         transaction.rollBack();
         // Parts of the work may still be going on, and what they write now would be in no transaction: not on this connection.
         // (A database in memory would be gone with it; nobody else leads there.)
         if (!this.#client.isInMemory) this.#client.disconnect();
         throw error;
+      } finally {
+        this.#breaks.held(heldSinceMs);
       }
     } finally {
       done();
@@ -69,6 +78,7 @@ export class FencedTransactions {
     const assertStanding = (): void => {
       if (statements.stands.get(args)?.stands !== 1) throw fencedError(lease, 'a later term exists, or it was released');
     };
+    if (holdMs < 1) throw fencedError(lease, 'it is no longer held');
     assertStanding();
     const ttlMs = statements.shortestTtl.get({ nowMs })?.ttlMs ?? Number.POSITIVE_INFINITY;
     const limits = {
@@ -76,7 +86,8 @@ export class FencedTransactions {
       holdMs: Math.max(1, Math.min(holdMs, Math.floor(ttlMs / TTL_SHARE))),
       signals: [this.#closing.signal, signal],
     };
-    const result = await runWithinHold(() => work(handle as SqliteTransaction), limits);
+    const lent = lendTransaction(handle);
+    const result = await runWithinHold(() => work(lent.transaction), limits).finally(lent.takeBack);
     if (!transaction.isOpen()) throw endedError();
     assertStanding();
     transaction.commit();

@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../test-support/temporary-folder.js';
 import { sqliteLeaseStore } from './index.js';
@@ -50,6 +50,26 @@ describe('the file of the database', () => {
     expect(database.prepare('select id from orders').pluck().all()).toEqual([7]);
     database.close();
     await store.close();
+  });
+
+  it('is neither created nor changed for those who only look', async () => {
+    const filename = folder.path('app.db');
+    const looking = sqliteLeaseStore({ filename, fileMustExist: true });
+    await expect(looking.read(['g'])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', isRetryable: true, outcome: 'none' });
+    expect(existsSync(filename)).toBe(false);
+    const theirs = new Database(filename);
+    theirs.exec('create table orders (id integer)');
+    theirs.close();
+    const bytes = readFileSync(filename);
+    await expect(looking.read(['g'])).rejects.toMatchObject({ code: 'STORE_NOT_MIGRATED' });
+    expect(await looking.migrationSql!()).not.toEqual([]);
+    await looking.diagnose!();
+    expect(readFileSync(filename).equals(bytes)).toBe(true);
+    const using = sqliteLeaseStore({ filename });
+    await using.migrate();
+    expect(await looking.read(['g'])).toMatchObject([{ groupId: 'g', holder: null }]);
+    await using.close();
+    await looking.close();
   });
 
   it('that another connection uses in another journal mode is waited for', async () => {

@@ -55,26 +55,28 @@ export async function assertLocalFile(path: string, { fileSystemType }: SqliteEn
   throw new StoreError(
     'STORE_REFUSED',
     `the database ${JSON.stringify(path)} is on a network file system (${network}); SQLite shares a database between the processes of one machine only: use a local disk, or another store`,
-    { outcome: 'none' },
+    { reason: 'configuration', outcome: 'none' },
   );
 }
 
-/** Opens the file, or takes the user's handle, and makes sure of WAL mode. Synchronous, and never waits for a lock: `STORE_BUSY` if someone holds it. */
+/** Opens the file, or takes the user's handle, and makes sure of WAL mode, unless the file is to stay as it is. Synchronous, and never waits for a lock: `STORE_BUSY` if someone holds it. */
 export function openConnection(source: ResolvedOptions['source'], file: DatabaseFile | null, storeSql: StoreSql): OpenConnection {
   let close: (() => void) | null = null;
+  const mustExist = source.kind === 'file' && source.mustExist === true;
   try {
     let handle: UserDatabase;
     if (source.kind === 'handle') {
       handle = source.database;
     } else {
       // Without a timeout: the driver would wait for locks with the event loop blocked.
-      const own = new (source.Driver ?? Database)(file?.path ?? ':memory:', { timeout: 0 });
+      const own = new (source.Driver ?? Database)(file?.path ?? ':memory:', { timeout: 0, fileMustExist: mustExist });
       close = () => own.close();
       own.pragma('synchronous = NORMAL');
       handle = own;
     }
     const connection = new SqliteConnection(handle, close, storeSql);
-    connection.withHandle('open', 'read', (open) => assertWalMode(open, source.kind === 'file'));
+    // A look is welcome in every mode, and the store's own tables are in a file that was brought into WAL mode, which it stays in.
+    if (!mustExist) connection.withHandle('open', 'read', (open) => assertWalMode(open, source.kind === 'file'));
     if (file === null) return { connection, assertFileInPlace: () => undefined };
     const { path } = file;
     const identity = file.identity ?? fileIdentity(path);
@@ -92,6 +94,7 @@ function assertWalMode(handle: UserDatabase, mayChange: boolean): void {
   if (mode === 'wal') return;
   const remedy = mayChange ? 'its file system or its SQLite does not allow it' : "set it once: `database.pragma('journal_mode = WAL')`";
   throw new StoreError('STORE_REFUSED', `the database is in journal mode ${JSON.stringify(mode)} and must be in WAL mode; ${remedy}`, {
+    reason: 'configuration',
     outcome: 'none',
   });
 }

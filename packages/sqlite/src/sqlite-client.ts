@@ -65,7 +65,7 @@ export class SqliteClient {
     let pauseMs = 0;
     for (const part of parts) {
       try {
-        if (results.length > 0) await this.#pause(pauseMs, call.options?.signal);
+        if (results.length > 0) await this.pause(pauseMs, call.options?.signal);
         results.push(
           await this.run(call, (connection) => {
             const startedAtMs = clock.now().monotonicMs;
@@ -101,7 +101,7 @@ export class SqliteClient {
         if (clock.now().monotonicMs - startedAtMs >= BUSY_LIMIT_MS) throw error;
       }
       // The random part keeps two processes from missing each other's gaps in step.
-      await this.#pause(longestMs * (0.5 + random() / 2), options?.signal);
+      await this.pause(longestMs * (0.5 + random() / 2), options?.signal);
     }
   }
 
@@ -114,10 +114,11 @@ export class SqliteClient {
 
   /** Closes the connection if it is ours; the next call opens another. */
   disconnect(): void {
-    this.#open?.connection.close();
+    const open = this.#open;
     this.#open = null;
     this.#isLocal = false;
     this.#fileCheckedAtMs = Number.NEGATIVE_INFINITY;
+    open?.connection.close();
   }
 
   async #assertLocal(path: string, operation: string, signal: AbortSignal | undefined): Promise<void> {
@@ -151,7 +152,7 @@ export class SqliteClient {
   }
 
   /** Resolves after `delayMs`, or when the signal aborts or the store closes; the caller looks which. */
-  #pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
     const { promise, wake } = this.#waiter(signal);
     const timer = this.#environment.clock.schedule(delayMs, wake);
     return promise.finally(() => timer.cancel());

@@ -91,7 +91,11 @@ export class SqliteConnection {
           } catch {
             // The lock goes with the connection; a handle of the user's is his to close.
             isOver = true;
-            this.close();
+            try {
+              this.close();
+            } catch {
+              // Somebody still steps through rows of it: nothing more can be done from here.
+            }
           }
         },
       };
@@ -100,6 +104,14 @@ export class SqliteConnection {
       end();
       throw toStoreError(operation, error, 'before-commit');
     }
+  }
+
+  /** The store's clock, also before there is any table. */
+  readClock(operation: string): number {
+    return this.withHandle(operation, 'read', (handle) => {
+      const { sql } = this.#storeSql.storeNow;
+      return Number(Reflect.get(Object(handle.prepare(sql).get()), 'nowMs'));
+    });
   }
 
   /** Runs `body` outside of any transaction, without ever waiting for a lock, and with the pragmas that `durability` needs. */

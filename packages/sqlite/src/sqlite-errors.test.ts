@@ -9,39 +9,39 @@ function native(code: string, message: string = 'it failed'): Error {
 describe('the error table', () => {
   // E1: what a caller may rely on, written down a second time.
   it.each([
-    ['SQLITE_BUSY', 'STORE_BUSY', true, 'none'],
-    ['SQLITE_BUSY_SNAPSHOT', 'STORE_BUSY', true, 'none'],
-    ['SQLITE_LOCKED', 'STORE_BUSY', true, 'none'],
-    ['SQLITE_PROTOCOL', 'STORE_BUSY', true, 'none'],
-    ['SQLITE_READONLY', 'STORE_REFUSED', false, 'none'],
-    ['SQLITE_READONLY_DBMOVED', 'STORE_UNAVAILABLE', true, 'none'],
-    ['SQLITE_READONLY_DIRECTORY', 'STORE_REFUSED', false, 'none'],
-    ['SQLITE_PERM', 'STORE_REFUSED', false, 'none'],
-    ['SQLITE_AUTH', 'STORE_REFUSED', false, 'none'],
-    ['SQLITE_FULL', 'STORE_REFUSED', true, 'unknown'],
-    ['SQLITE_CANTOPEN', 'STORE_UNAVAILABLE', true, 'none'],
-    ['SQLITE_CANTOPEN_ISDIR', 'STORE_UNAVAILABLE', true, 'none'],
-    ['SQLITE_IOERR', 'STORE_UNAVAILABLE', true, 'unknown'],
-    ['SQLITE_IOERR_FSYNC', 'STORE_UNAVAILABLE', true, 'unknown'],
-    ['SQLITE_NOMEM', 'STORE_FAULT', true, 'unknown'],
-    ['SQLITE_INTERRUPT', 'STORE_FAULT', true, 'unknown'],
-    ['SQLITE_ABORT', 'STORE_FAULT', true, 'unknown'],
-    ['SQLITE_SCHEMA', 'STORE_FAULT', true, 'none'],
-    ['SQLITE_CORRUPT', 'STORE_FAULT', false, 'unknown'],
-    ['SQLITE_NOTADB', 'STORE_FAULT', false, 'none'],
-    ['SQLITE_CONSTRAINT', 'STORE_FAULT', false, 'none'],
-    ['SQLITE_CONSTRAINT_CHECK', 'STORE_FAULT', false, 'none'],
-    ['SQLITE_TOOBIG', 'STORE_FAULT', false, 'none'],
-    ['SQLITE_MISMATCH', 'STORE_FAULT', false, 'none'],
-    ['SQLITE_RANGE', 'STORE_FAULT', false, 'none'],
-    ['SQLITE_MISUSE', 'STORE_FAULT', false, 'none'],
-    ['SQLITE_ERROR', 'STORE_FAULT', false, 'none'],
-    ['SQLITE_OF_TOMORROW', 'STORE_FAULT', false, 'unknown'],
-  ])('E1: %s at a commit is %s, retryable: %s, outcome: %s', (code, expected, isRetryable, outcome) => {
+    ['SQLITE_BUSY', 'STORE_BUSY', 'lock-wait', true, 'none'],
+    ['SQLITE_BUSY_SNAPSHOT', 'STORE_BUSY', 'lock-wait', true, 'none'],
+    ['SQLITE_LOCKED', 'STORE_BUSY', 'lock-wait', true, 'none'],
+    ['SQLITE_PROTOCOL', 'STORE_BUSY', 'lock-wait', true, 'none'],
+    ['SQLITE_READONLY', 'STORE_REFUSED', 'read-only', false, 'none'],
+    ['SQLITE_READONLY_DBMOVED', 'STORE_UNAVAILABLE', 'connection', true, 'none'],
+    ['SQLITE_READONLY_DIRECTORY', 'STORE_REFUSED', 'read-only', false, 'none'],
+    ['SQLITE_PERM', 'STORE_REFUSED', 'permission', false, 'none'],
+    ['SQLITE_AUTH', 'STORE_REFUSED', 'permission', false, 'none'],
+    ['SQLITE_FULL', 'STORE_REFUSED', 'disk-full', true, 'unknown'],
+    ['SQLITE_CANTOPEN', 'STORE_UNAVAILABLE', 'connection', true, 'none'],
+    ['SQLITE_CANTOPEN_ISDIR', 'STORE_UNAVAILABLE', 'connection', true, 'none'],
+    ['SQLITE_IOERR', 'STORE_UNAVAILABLE', 'connection', true, 'unknown'],
+    ['SQLITE_IOERR_FSYNC', 'STORE_UNAVAILABLE', 'connection', true, 'unknown'],
+    ['SQLITE_NOMEM', 'STORE_FAULT', 'other', true, 'unknown'],
+    ['SQLITE_INTERRUPT', 'STORE_FAULT', 'other', true, 'unknown'],
+    ['SQLITE_ABORT', 'STORE_FAULT', 'other', true, 'unknown'],
+    ['SQLITE_SCHEMA', 'STORE_FAULT', 'other', true, 'none'],
+    ['SQLITE_CORRUPT', 'STORE_FAULT', 'other', false, 'unknown'],
+    ['SQLITE_NOTADB', 'STORE_FAULT', 'other', false, 'none'],
+    ['SQLITE_CONSTRAINT', 'STORE_FAULT', 'other', false, 'none'],
+    ['SQLITE_CONSTRAINT_CHECK', 'STORE_FAULT', 'other', false, 'none'],
+    ['SQLITE_TOOBIG', 'STORE_FAULT', 'other', false, 'none'],
+    ['SQLITE_MISMATCH', 'STORE_FAULT', 'other', false, 'none'],
+    ['SQLITE_RANGE', 'STORE_FAULT', 'other', false, 'none'],
+    ['SQLITE_MISUSE', 'STORE_FAULT', 'other', false, 'none'],
+    ['SQLITE_ERROR', 'STORE_FAULT', 'other', false, 'none'],
+    ['SQLITE_OF_TOMORROW', 'STORE_FAULT', 'other', false, 'unknown'],
+  ])('E1: %s at a commit is %s (%s), retryable: %s, outcome: %s', (code, expected, reason, isRetryable, outcome) => {
     const cause = native(code);
     const error = toStoreError('claim', cause, 'commit');
     expect(error).toBeInstanceOf(StoreError);
-    expect(error).toMatchObject({ code: expected, isRetryable, outcome, cause });
+    expect(error).toMatchObject({ code: expected, reason, isRetryable, outcome, cause });
     expect(error.message).toBe(`\`claim\` failed: it failed (${code})`);
   });
 

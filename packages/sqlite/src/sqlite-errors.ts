@@ -1,9 +1,11 @@
-import { StoreError, type StoreErrorCode, type StoreOutcome } from '@wb/core';
+import { StoreError, type StoreErrorCode, type StoreErrorReason, type StoreOutcome } from '@wb/core';
 import { notMigratedError } from '@wb/sql';
 
 /** What a native code means. */
 export interface SqliteFault {
   readonly code: StoreErrorCode;
+  /** Default: what the code usually means. */
+  readonly reason?: StoreErrorReason;
   readonly isRetryable: boolean;
   /** What a *commit* that failed like this may have done. Before the commit it is always `'none'`: the transaction was rolled back. */
   readonly outcome: StoreOutcome;
@@ -22,13 +24,13 @@ export const SQLITE_FAULTS: Readonly<Record<string, SqliteFault>> = Object.freez
   SQLITE_LOCKED: BUSY,
   // Two connections opened the WAL at the same instant and lost the race for its locks too often.
   SQLITE_PROTOCOL: BUSY,
-  SQLITE_READONLY: REFUSED,
+  SQLITE_READONLY: { ...REFUSED, reason: 'read-only' },
   // The file was moved or deleted under the connection: a new connection finds the new one.
   SQLITE_READONLY_DBMOVED: UNAVAILABLE,
   SQLITE_PERM: REFUSED,
   SQLITE_AUTH: REFUSED,
   // Someone may make room.
-  SQLITE_FULL: { ...REFUSED, isRetryable: true, outcome: 'unknown' },
+  SQLITE_FULL: { ...REFUSED, reason: 'disk-full', isRetryable: true, outcome: 'unknown' },
   SQLITE_CANTOPEN: UNAVAILABLE,
   // A failed fsync says nothing about what reached the disk.
   SQLITE_IOERR: { ...UNAVAILABLE, outcome: 'unknown' },
@@ -63,9 +65,10 @@ export function toStoreError(operation: string, error: unknown, stage: CallStage
   if (isMissingTable(error)) return notMigratedError(operation, { cause: error });
   const message = error instanceof Error ? error.message : String(error);
   const native = nativeCode(error);
-  const { code, isRetryable, outcome } = faultOf(native, message);
+  const { code, reason, isRetryable, outcome } = faultOf(native, message);
   return new StoreError(code, `\`${operation}\` failed: ${message}${native === null ? '' : ` (${native})`}`, {
     cause: error,
+    reason,
     isRetryable,
     outcome: stage === 'commit' ? outcome : 'none',
   });

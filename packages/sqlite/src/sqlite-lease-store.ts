@@ -19,10 +19,14 @@ import {
   type LeaseStore,
   type LeaseStoreCapabilities,
   type LeaseView,
+  type JobEntry,
+  type JobWrite,
+  type JobWriteResult,
   type MemberView,
   type NewSession,
   type ReleaseResult,
   type ResignRequestResult,
+  type StoreFinding,
   type TermRecord,
 } from '@wb/core';
 import { fencedErrorOf, isKysely, partsOf, termRecords, type KyselyTransaction, type SchemaDialect } from '@wb/sql';
@@ -30,7 +34,8 @@ import { claimPart, holderOf } from './claim-part.js';
 import { FencedTransactions } from './fenced-transaction.js';
 import { SqliteClient, type Call } from './sqlite-client.js';
 import type { Durability } from './sqlite-connection.js';
-import { migrateSqlite } from './sqlite-migration.js';
+import { diagnoseSqlite } from './sqlite-diagnosis.js';
+import { migrateSqlite, sqliteMigrationSql } from './sqlite-migration.js';
 import {
   resolveOptions,
   systemEnvironment,
@@ -39,6 +44,7 @@ import {
   type SqliteEnvironment,
   type SqliteLeaseStoreOptions,
 } from './sqlite-options.js';
+import { SqliteOccurrenceStore } from './sqlite-occurrence-store.js';
 import { sqliteSchema } from './sqlite-schema.js';
 import { compileStoreSql, type StoreSql, type StoreStatements } from './sqlite-statements.js';
 import type { SqliteTransaction } from './user-database.js';
@@ -64,10 +70,12 @@ export function sqliteLeaseStore(options: SqliteLeaseStoreOptions): SqliteLeaseS
 
 /** A store in an SQLite database, with its fences. */
 export interface SqliteLeaseStore extends LeaseStore {
+  readJobs(groupId: string, options?: CallOptions): Promise<readonly JobEntry[]>;
+  writeJob(write: JobWrite, options?: CallOptions): Promise<JobWriteResult>;
   /**
    * Runs `work` in a transaction that commits only if the lease stands (L6, T8): see {@link LeaseStore.fenced}. `work` gets a handle of the same file that nothing else uses, inside of `begin immediate`; of a database in memory, the only handle
    * that there is. Nobody else writes to the file meanwhile, not even a heartbeat: so it lasts at most `maxHoldMs` (default here: 500), and at most a quarter of the shortest TTL of a live session. That is
-   * a limit for a process that runs; nothing can take the lock from one that is frozen.
+   * a limit for a process that runs; nothing can take the lock from one that is frozen. After every 100 ms of lock it waits 30 ms before the next one, so that heartbeats of all processes come through.
    *
    * @throws `FencedError` `FENCED`; `WbOptionError`; `StoreError`; what `work` throws.
    */
@@ -76,12 +84,14 @@ export interface SqliteLeaseStore extends LeaseStore {
    * Fences a transaction of yours: it can commit only if the lease stands now, and from here to its end nobody takes the group over (L6). Synchronous on a handle. Begin the transaction with `begin immediate`: one that has read before it writes fails with
    * `SQLITE_BUSY_SNAPSHOT` when somebody else has written.
    *
-   * @throws `FencedError` `FENCED` if the lease does not stand: roll back. `WbOptionError` `INVALID_OPTION` outside of a transaction; what the driver throws.
+   * A refusal rolls the transaction back, on a handle; kysely does so itself.
+   *
+   * @throws `FencedError` `FENCED` if the lease does not stand. `WbOptionError` `INVALID_OPTION` outside of a transaction; what the driver throws.
    */
   fence(handle: SqliteFenceHandle, lease: FenceLease): void;
   fence(transaction: KyselyTransaction, lease: FenceLease): Promise<void>;
   /**
-   * The statement of {@link SqliteLeaseStore.fence}, for every other library: run it inside the transaction, before its end, and let its failure roll back. It fails if the lease does not stand: no result
+   * The statement of {@link SqliteLeaseStore.fence}, for every other library: run it inside the transaction, before its end, and let its failure roll back: SQLite fails the statement alone, and what was written before would be committed. It fails if the lease does not stand: no result
    * needs to be looked at. Outside of a transaction it guards nothing. What the library throws then is told from other errors by {@link SqliteLeaseStore.fencedErrorOf}.
    *
    * @throws `WbOptionError`
@@ -97,6 +107,7 @@ export class SqliteStore implements SqliteLeaseStore {
   readonly #client: SqliteClient;
   readonly #fencing: SqliteClient;
   readonly #fenced: FencedTransactions;
+  readonly #occurrences: SqliteOccurrenceStore;
   readonly #sql: StoreSql;
   readonly #schema: SchemaDialect;
   readonly #namespace: string;
@@ -118,6 +129,7 @@ export class SqliteStore implements SqliteLeaseStore {
         : source;
     this.#fencing = isFile ? new SqliteClient({ ...resolved, source: beside }, this.#sql, environment) : this.#client;
     this.#fenced = new FencedTransactions(this.#fencing, environment);
+    this.#occurrences = new SqliteOccurrenceStore(this.#client);
     this.capabilities = Object.freeze({
       name: 'sqlite',
       durable: isFile,
@@ -127,11 +139,19 @@ export class SqliteStore implements SqliteLeaseStore {
       fencing: true,
       history: true,
       resignRequests: true,
+      groups: true,
+      occurrences: true,
     });
   }
 
   async migrate(options?: CallOptions): Promise<void> {
     await this.#client.run(call('migrate', 'durable', options), (connection) => migrateSqlite(connection, this.#schema, this.#namespace));
+  }
+
+  async migrationSql(options?: CallOptions): Promise<readonly string[]> {
+    return await this.#client.run(call('migrationSql', 'read', options), (connection) =>
+      sqliteMigrationSql(connection, this.#schema, this.#namespace),
+    );
   }
 
   async openSession(session: NewSession, options?: CallOptions): Promise<void> {
@@ -155,6 +175,7 @@ export class SqliteStore implements SqliteLeaseStore {
       const own = statements.heartbeat.get({ sessionId, nowMs });
       if (own === undefined || own.closed !== 0) return { alive: false };
       const { grantCount, openedAtMs } = own;
+      if (request.holders.length === 0) return { alive: true, grantCount, standbyRank: 0, holders: [] };
       statements.settleHolders.run({ holders, nowMs });
       const { rank } = statements.standbyRank.get({ sessionId, nowMs, openedAtMs, holders })!;
       const health = new Map(statements.holderHealth.all({ holders, nowMs }).map((row) => [row.key, row]));
@@ -293,6 +314,14 @@ export class SqliteStore implements SqliteLeaseStore {
     );
   }
 
+  async readJobs(groupId: string, options?: CallOptions): Promise<readonly JobEntry[]> {
+    return await this.#occurrences.readJobs(groupId, options);
+  }
+
+  async writeJob(write: JobWrite, options?: CallOptions): Promise<JobWriteResult> {
+    return await this.#occurrences.writeJob(write, options);
+  }
+
   async fenced<T>(lease: FenceLease, work: (transaction: SqliteTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T> {
     return await this.#fenced.run(lease, work, options);
   }
@@ -309,6 +338,22 @@ export class SqliteStore implements SqliteLeaseStore {
 
   fencedErrorOf(error: unknown, lease: FenceLease): FencedError | null {
     return fencedErrorOf(error, lease);
+  }
+
+  async groups(options?: CallOptions): Promise<readonly string[]> {
+    return await this.#client.transact(call('groups', 'read', options), (statements, nowMs) =>
+      statements.groups.all({ nowMs }).map(({ groupId }) => groupId),
+    );
+  }
+
+  async readClock(options?: CallOptions): Promise<number> {
+    return await this.#client.run(call('readClock', 'read', options), (connection) => connection.readClock('readClock'));
+  }
+
+  async diagnose(options?: CallOptions): Promise<readonly StoreFinding[]> {
+    return await this.#client.run(call('diagnose', 'durable', options), (connection) =>
+      diagnoseSqlite(connection, this.#schema, this.#namespace),
+    );
   }
 
   close(): Promise<void> {

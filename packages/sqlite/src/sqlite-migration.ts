@@ -16,7 +16,18 @@ export function migrateSqlite(connection: SqliteConnection, schema: SchemaDialec
   });
 }
 
-function readApplied(handle: UserDatabase, schema: SchemaDialect): readonly string[] | null {
+/** What {@link migrateSqlite} would do, in one transaction. Nothing if up to date. */
+export function sqliteMigrationSql(connection: SqliteConnection, schema: SchemaDialect, namespace: string): readonly string[] {
+  const plan = connection.withHandle('migrationSql', 'read', (handle) => planMigrations(schema, namespace, readApplied(handle, schema)));
+  // Nothing but the ledger's names is a parameter, and they have no quotes.
+  const statements = plan.map(({ sql, parameters }) =>
+    parameters.reduce<string>((text, value) => text.replace('?', `'${String(value)}'`), sql),
+  );
+  return statements.length === 0 ? [] : ['begin immediate', ...statements, 'commit'];
+}
+
+/** The names in the ledger; `null` without one. */
+export function readApplied(handle: UserDatabase, schema: SchemaDialect): readonly string[] | null {
   try {
     return (handle.prepare(readLedger(schema).sql).all() as { readonly name: string }[]).map(({ name }) => name);
   } catch (error) {

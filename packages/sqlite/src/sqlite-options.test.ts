@@ -32,6 +32,9 @@ describe('the options', () => {
     [{ filename: 'a.db', database: {} }, 'filename', 'exclude each other'],
     [{ database: {} }, 'database', '`database` (object) must be an open database of better-sqlite3'],
     [{ database: null }, 'database', 'must be an open database'],
+    [{ filename: 'a.db', fileMustExist: 1 }, 'fileMustExist', '`fileMustExist` (1) must be true or false'],
+    [{ filename: ':memory:', fileMustExist: true }, 'fileMustExist', '`fileMustExist` (true) and a database in memory exclude each other'],
+    [{ database: {}, fileMustExist: true }, 'fileMustExist', 'is for a `filename`'],
     [{ filename: 'a.db', namespace: 'Wb' }, 'namespace', '`namespace` ("Wb") must be 1 to 32 characters'],
     [{ filename: 'a.db', namespace: '' }, 'namespace', '1 to 32 characters'],
     [{ filename: 'a.db', namespace: 'x'.repeat(33) }, 'namespace', '1 to 32 characters'],
@@ -66,6 +69,8 @@ describe('the options', () => {
       fencing: true,
       history: true,
       resignRequests: true,
+      groups: true,
+      occurrences: true,
     });
     expect(sqliteLeaseStore({ filename: 'app.db' }).capabilities).toEqual({
       name: 'sqlite',
@@ -76,6 +81,8 @@ describe('the options', () => {
       fencing: true,
       history: true,
       resignRequests: true,
+      groups: true,
+      occurrences: true,
     });
   });
 });

@@ -15,6 +15,10 @@ export interface SqliteCommonOptions {
 export interface SqliteFileOptions extends SqliteCommonOptions {
   /** The path of the database, on a local disk; it is created if need be. `':memory:'`: for this process alone. */
   readonly filename: string;
+  /**
+   * For those who only look: the file must be there, and what it is, is not changed: it is neither created nor brought into WAL mode. Without it every call fails with `STORE_UNAVAILABLE`. Default: `false`.
+   */
+  readonly fileMustExist?: boolean;
   readonly database?: never;
 }
 
@@ -23,6 +27,7 @@ export interface SqliteHandleOptions extends SqliteCommonOptions {
   /** An open `better-sqlite3` database in WAL mode (or in memory), writable. */
   readonly database: UserDatabase;
   readonly filename?: never;
+  readonly fileMustExist?: never;
 }
 
 /** Options of `sqliteLeaseStore`: either a `filename` or a `database`. */
@@ -42,13 +47,18 @@ export type DatabaseSource =
   | {
       readonly kind: 'file';
       readonly filename: string;
+      /** Neither created nor changed by opening it. Default: `false`. */
+      readonly mustExist?: boolean;
       /** The driver to open it with. Default: the one that this package depends on. */
       readonly Driver?: DatabaseDriver;
     }
   | { readonly kind: 'handle'; readonly database: UserDatabase };
 
 /** `Database` of `better-sqlite3`. */
-export type DatabaseDriver = new (filename: string, options: { readonly timeout: number }) => UserDatabase & { close(): unknown };
+export type DatabaseDriver = new (
+  filename: string,
+  options: { readonly timeout: number; readonly fileMustExist: boolean },
+) => UserDatabase & { close(): unknown };
 
 /** The options with nothing left open. */
 export type ResolvedOptions = Readonly<
@@ -80,10 +90,13 @@ export function resolveOptions(options: SqliteLeaseStoreOptions): ResolvedOption
   return Object.freeze({ source: resolveSource(options), namespace, sessionRetentionMs });
 }
 
-function resolveSource({ filename, database }: SqliteLeaseStoreOptions): ResolvedOptions['source'] {
+function resolveSource({ filename, fileMustExist, database }: SqliteLeaseStoreOptions): ResolvedOptions['source'] {
+  if (fileMustExist !== undefined && typeof fileMustExist !== 'boolean')
+    throw invalid('fileMustExist', fileMustExist, 'must be true or false');
   if (filename !== undefined && database !== undefined)
     throw invalid('filename', filename, 'and `database` exclude each other: give one of the two');
   if (database !== undefined) {
+    if (fileMustExist !== undefined) throw invalid('fileMustExist', fileMustExist, 'is for a `filename`: a `database` is open already');
     if (!isDatabase(database)) throw invalid('database', database, 'must be an open database of better-sqlite3');
     if (!database.open) throw invalid('database', database.name, 'is closed: give an open database');
     return { kind: 'handle', database };
@@ -93,7 +106,9 @@ function resolveSource({ filename, database }: SqliteLeaseStoreOptions): Resolve
   if (filename.startsWith('file:')) throw invalid('filename', filename, 'must be a path: URIs are not supported');
   // The driver would cut blanks off by itself, and the store would then look at another path than the driver does.
   if (filename !== filename.trim()) throw invalid('filename', filename, 'must not begin or end with a blank');
-  return { kind: 'file', filename };
+  if (fileMustExist === true && filename === ':memory:')
+    throw invalid('fileMustExist', fileMustExist, 'and a database in memory exclude each other');
+  return { kind: 'file', filename, ...(fileMustExist === true && { mustExist: true }) };
 }
 
 function isDatabase(value: unknown): value is UserDatabase {
@@ -108,6 +123,11 @@ function isDatabase(value: unknown): value is UserDatabase {
 }
 
 function invalid(field: string, value: unknown, limit: string): WbOptionError {
-  const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : typeof value === 'number' ? String(value) : typeof value;
+  const shown =
+    typeof value === 'string'
+      ? JSON.stringify(value.slice(0, 80))
+      : typeof value === 'number' || typeof value === 'boolean'
+        ? String(value)
+        : typeof value;
   return new WbOptionError('INVALID_OPTION', field, `\`${field}\` (${shown}) ${limit}`);
 }

@@ -1,3 +1,5 @@
+import { MAX_STANDBY_RANK } from '@wb/core';
+import { statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { storeClients } from '../test-support/store-clients.js';
 
@@ -149,6 +151,31 @@ describe('sessions in one file, seen by several clients', () => {
         live,
       ],
     });
+  });
+
+  it('§8: thousands of heartbeats leave a write-ahead log that no longer grows', async () => {
+    const [a] = await clients.open(1);
+    // More than one: a heartbeat within the same millisecond changes nothing, and SQLite writes nothing then.
+    const sessionIds = Array.from({ length: 25 }, (_session, at) => `s${at}`);
+    for (const sessionId of sessionIds) await a.openSession(long(sessionId));
+    const [{ file }] = clients.database().pragma('database_list') as [{ readonly file: string }];
+    const beat = async (rounds: number): Promise<number> => {
+      for (let round = 0; round < rounds; round += 1) for (const sessionId of sessionIds) await a.heartbeat({ sessionId, holders: ['s0'] });
+      return statSync(`${file}-wal`).size;
+    };
+    // SQLite copies the log into the file every 1,000 pages, and begins it anew.
+    const before = await beat(60);
+    expect(before).toBeGreaterThan(900 * 4_096);
+    expect(await beat(90)).toBeLessThan(1.1 * before);
+  });
+
+  it('§8: a rank is not counted beyond its maximum, and not at all for who waits for nobody', async () => {
+    const [a] = await clients.open(1);
+    for (let at = 0; at < MAX_STANDBY_RANK + 3; at += 1) await a.openSession(long(`older-${at}`));
+    clients.database().exec('update wb_session set opened_at_ms = opened_at_ms - 1000');
+    await a.openSession(long('s'));
+    expect(await a.heartbeat({ sessionId: 's', holders: ['older-0'] })).toMatchObject({ standbyRank: MAX_STANDBY_RANK });
+    expect(await a.heartbeat({ sessionId: 's', holders: [] })).toMatchObject({ standbyRank: 0 });
   });
 
   it('survives being reopened: sessions, terms and counts are in the file', async () => {

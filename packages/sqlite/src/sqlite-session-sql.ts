@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { MAX_STANDBY_RANK } from '@wb/core';
 import { statement, type SqlStatement, type WbTables } from '@wb/sql';
 import { sql, type Expression, type Kysely } from 'kysely';
 import { asked, isLive, remainingMs } from './sqlite-fragments.js';
@@ -59,6 +60,8 @@ export interface SessionSql {
   readonly countReleases: SqlStatement<{ sessionId: string; count: number }, unknown>;
   /** One statement, one snapshot: the counts belong to the sessions. */
   readonly members: SqlStatement<{ nowMs: number }, MemberRow>;
+  /** One statement, one snapshot. */
+  readonly groups: SqlStatement<{ nowMs: number }, { readonly groupId: string }>;
   /** Sessions that have been dead since before `deadSinceMs`; a closed one's expiry is at most when it was closed. */
   readonly longDead: SqlStatement<{ deadSinceMs: number; limit: number }, { readonly sessionId: string }>;
   /** Only sessions that nothing refers to any more. They are dead since long, and an unknown session is as dead as they are (S2, S4). */
@@ -113,10 +116,16 @@ export function compileSessionSql(db: Kysely<WbTables>): SessionSql {
 
     standbyRank: statement((p) =>
       db
-        .selectFrom('session as s')
-        .where(isLive(p.nowMs))
-        .where(sql<boolean>`(s.opened_at_ms, s.session_id) < (${p.openedAtMs}, ${p.sessionId})`)
-        .where('s.session_id', 'not in', db.selectFrom(asked(p.holders).as('asked')).select('asked.value'))
+        .selectFrom(
+          db
+            .selectFrom('session as s')
+            .where(isLive(p.nowMs))
+            .where(sql<boolean>`(s.opened_at_ms, s.session_id) < (${p.openedAtMs}, ${p.sessionId})`)
+            .where('s.session_id', 'not in', db.selectFrom(asked(p.holders).as('asked')).select('asked.value'))
+            .select('s.session_id')
+            .limit(sql.lit(MAX_STANDBY_RANK))
+            .as('older'),
+        )
         .select((eb) => eb.fn.countAll<number>().as('rank')),
     ),
 
@@ -150,6 +159,21 @@ export function compileSessionSql(db: Kysely<WbTables>): SessionSql {
         .updateTable('session')
         .set({ release_count: sql<number>`release_count + ${p.count}` })
         .where('session_id', '=', p.sessionId),
+    ),
+
+    groups: statement((p) =>
+      db
+        .selectFrom('session as s')
+        .innerJoin('lease as l', 'l.session_id', 's.session_id')
+        .where(isLive(p.nowMs))
+        .select('l.group_id as groupId')
+        .union(
+          db
+            .selectFrom('session as s')
+            .innerJoin('contender as c', 'c.session_id', 's.session_id')
+            .where(isLive(p.nowMs))
+            .select('c.group_id as groupId'),
+        ),
     ),
 
     members: statement((p) =>

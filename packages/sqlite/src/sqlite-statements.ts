@@ -2,6 +2,7 @@ import type { SqlArguments, SqlStatement, WbTables } from '@wb/sql';
 import type { Kysely } from 'kysely';
 import { compileLeaseSql, type LeaseSql } from './sqlite-claim-sql.js';
 import { compileFenceSql, type FenceSql } from './sqlite-fence-sql.js';
+import { compileJobSql, type JobSql } from './sqlite-job-sql.js';
 import { compileSessionSql, type SessionSql } from './sqlite-session-sql.js';
 import { compileTermSql, type TermSql } from './sqlite-term-sql.js';
 import type { UserDatabase, UserStatement } from './user-database.js';
@@ -33,7 +34,7 @@ export class PreparedStatement<Args extends SqlArguments, Row> {
 }
 
 /** All statements of the store, compiled: text only, for any number of connections. */
-export type StoreSql = SessionSql & LeaseSql & TermSql & FenceSql;
+export type StoreSql = SessionSql & LeaseSql & TermSql & FenceSql & JobSql;
 
 /** All statements of the store, prepared on one connection. */
 export type StoreStatements = {
@@ -42,7 +43,13 @@ export type StoreStatements = {
 
 /** Compiles everything, once for a store. */
 export function compileStoreSql(db: Kysely<WbTables>, namespace: string): StoreSql {
-  return Object.freeze({ ...compileSessionSql(db), ...compileLeaseSql(db), ...compileTermSql(db), ...compileFenceSql(db, namespace) });
+  return Object.freeze({
+    ...compileSessionSql(db),
+    ...compileLeaseSql(db),
+    ...compileTermSql(db),
+    ...compileFenceSql(db, namespace),
+    ...compileJobSql(db),
+  });
 }
 
 /** Prepares everything, once for a connection; the tables must be there. */

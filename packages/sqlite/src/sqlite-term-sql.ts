@@ -101,7 +101,8 @@ export function compileTermSql(db: Kysely<WbTables>): TermSql {
           join.onRef('l.group_id', '=', 't.group_id').onRef('l.term', '=', 't.term').onRef('l.session_id', '=', 't.session_id'),
         )
         .leftJoin('session as s', 's.session_id', 't.session_id')
-        .where(sql<boolean>`t.term > (select max(last.term) from ${sql.table('term')} last where last.group_id = t.group_id) - ${p.limit}`)
+        // Of what was asked, not of `t`: then it is a bound of the search in the primary key, and not looked up for each term.
+        .where(sql<boolean>`t.term > (select max(last.term) from ${sql.table('term')} last where last.group_id = asked.value) - ${p.limit}`)
         .select([
           't.group_id as groupId',
           't.term',

@@ -3,6 +3,8 @@ import { isFenceRefusal, notInTransactionError, runInKysely, type KyselyTransact
 import type { FenceSql } from './sqlite-fence-sql.js';
 import type { UserDatabase } from './user-database.js';
 
+const WHY = 'a later term exists, or it was released';
+
 /** A handle of the user's, as far as a fence needs it. */
 export type SqliteFenceHandle = Pick<UserDatabase, 'prepare' | 'inTransaction'>;
 
@@ -14,26 +16,35 @@ export function fenceStatement(sql: FenceSql, lease: FenceLease): FenceStatement
   return Object.freeze({ sql: sql.fence.sql, parameters: Object.freeze(parameters) });
 }
 
-/** Fences a transaction of the user's on a handle: synchronous, as the handle is. */
+/**
+ * Fences a transaction of the user's on a handle: synchronous, as the handle is. SQLite fails the statement alone, so a refusal rolls back here: whoever catches it, and commits, commits nothing.
+ */
 export function fenceHandle(sql: FenceSql, handle: SqliteFenceHandle, lease: FenceLease): void {
   const { sql: text, parameters } = fenceStatement(sql, lease);
   if (!handle.inTransaction) throw notInTransactionError();
   try {
     handle.prepare(text).all(...parameters);
   } catch (error) {
-    throw asRefusal(error, lease);
+    if (!isFenceRefusal(error)) throw error;
+    throw fencedError(lease, WHY, error, rollBack(handle) ? 'nothing was written' : 'its transaction must not be committed');
   }
 }
 
-/** Fences a transaction of the user's in kysely. */
+/** Fences a transaction of the user's in kysely, which rolls back itself: it would fail over a transaction that has ended. */
 export async function fenceKysely(sql: FenceSql, transaction: KyselyTransaction, lease: FenceLease): Promise<void> {
   try {
     await runInKysely(transaction, fenceStatement(sql, lease));
   } catch (error) {
-    throw asRefusal(error, lease);
+    throw isFenceRefusal(error) ? fencedError(lease, WHY, error, 'its transaction must not be committed') : error;
   }
 }
 
-function asRefusal(error: unknown, lease: FenceLease): unknown {
-  return isFenceRefusal(error) ? fencedError(lease, 'a later term exists, or it was released', error) : error;
+/** Whether there is no transaction any more. */
+function rollBack(handle: SqliteFenceHandle): boolean {
+  try {
+    handle.prepare('rollback').run();
+  } catch {
+    // Rows of it are being stepped through.
+  }
+  return !handle.inTransaction;
 }
