@@ -1,13 +1,24 @@
-import { fencedError, resolveHoldMs, StoreError, systemClock, type FencedOptions, type FenceLease } from '@wb/core';
-import { isFenceRefusal } from '@wb/sql';
+import {
+  fencedError,
+  hasPassed,
+  holdMsLeft,
+  instantAfter,
+  resolveHoldMs,
+  StoreError,
+  systemClock,
+  transactionOverError,
+  type FencedOptions,
+  type FenceLease,
+} from '@wb/core';
+import { isFenceRefusal, revocable } from '@wb/sql';
 import type { CallScope } from './call-scope.js';
+import { fenceMessages } from './fence-messages.js';
 import type { Call, PostgresClient } from './postgres-client.js';
 import type { PostgresConnection } from './postgres-connection.js';
-import { isSerializationFailure, readOnlyError, toStoreError } from './postgres-errors.js';
+import { faultOf, isSerializationFailure, readOnlyError, toStoreError } from './postgres-errors.js';
 import type { PostgresTransaction } from './postgres-executor.js';
 import type { FenceSql, LeaseArguments } from './postgres-fence-sql.js';
 import type { ServerIdentity } from './server-identity.js';
-import { inlined } from './sql-literal.js';
 
 /** How long the server may take to begin, to commit and to roll back, in ms. */
 const STEP_LIMIT_MS = 6_000;
@@ -20,17 +31,19 @@ export interface FencedTransactionParts {
   readonly isLostOn: (sessionId: string, identity: ServerIdentity) => boolean;
 }
 
+const OVER = 'a later term exists, or it was released';
+
 type Ending<T> =
   | { readonly kind: 'committed'; readonly value: T }
   | { readonly kind: 'threw'; readonly error: unknown }
-  | { readonly kind: 'refused'; readonly cause?: unknown }
+  | { readonly kind: 'refused'; readonly why?: string; readonly cause?: unknown }
   /** The row of the lease, or something else, has changed since the snapshot of the transaction: to be looked at. */
   | { readonly kind: 'overtaken'; readonly fault: StoreError };
 
 /**
  * A transaction that commits only if its lease stands (L6, T8), in as many round trips as any other.
  *
- * One message begins it, sets its limits and looks at the lease without a lock, for a fast refusal. The last message locks the lease, looks again, and commits: the server runs it to its end by
+ * One message begins it, sets its limits and, unless the clocks of this process have just said that the lease is trusted (T2), looks at it without a lock, for a fast refusal. The last message locks the lease, looks again, and commits: the server runs it to its end by
  * itself, so that a process that is frozen at any point holds up no takeover. What it has locked of the user's rows, the server takes away from it when its time is over.
  */
 export async function fencedTransaction<T>(
@@ -43,17 +56,24 @@ export async function fencedTransaction<T>(
   const { client, sql } = parts;
   const args: LeaseArguments = { groupId: lease.groupId, term: lease.term, sessionId: lease.sessionId };
   const call: Call = { operation: 'fenced', options };
-  const ending = await client.lend(call, async (connection, scope) => await transact(parts, { args, holdMs, work, connection, scope }));
+  const isTrusted = lease.remainingMs !== undefined;
+  const ending = await client.lend(call, async (connection, scope): Promise<Ending<T>> => {
+    // It has waited for the connection (T10).
+    const leftMs = holdMsLeft(lease, holdMs);
+    if (leftMs >= 1) return await transact(parts, { args, holdMs: leftMs, isTrusted, work, connection, scope });
+    connection.release();
+    return { kind: 'refused', why: 'it is no longer held' };
+  });
   switch (ending.kind) {
     case 'committed':
       return ending.value;
     case 'threw':
       throw ending.error;
     case 'refused':
-      throw fencedError(lease, 'a later term exists, or it was released', ending.cause);
+      throw fencedError(lease, ending.why ?? OVER, ending.cause);
     case 'overtaken': {
-      const [row] = await client.run({ operation: 'fenced', options: undefined }, sql.look, args);
-      throw row?.stands === true ? ending.fault : fencedError(lease, 'a later term exists, or it was released', ending.fault);
+      const [row] = await client.run(call, sql.look, args);
+      throw row?.stands === true ? ending.fault : fencedError(lease, OVER, ending.fault);
     }
   }
 }
@@ -61,6 +81,8 @@ export async function fencedTransaction<T>(
 interface Transaction<T> {
   readonly args: LeaseArguments;
   readonly holdMs: number;
+  /** Whether the lease is trusted by the clocks of this process. */
+  readonly isTrusted: boolean;
   readonly work: (transaction: PostgresTransaction) => T | PromiseLike<T>;
   readonly connection: PostgresConnection;
   readonly scope: CallScope;
@@ -68,41 +90,48 @@ interface Transaction<T> {
 
 /** Gives the connection back if the transaction on it has ended for certain. Rejects with what is ours or the server's, never with what is the work's. */
 async function transact<T>({ sql, isLostOn }: FencedTransactionParts, transaction: Transaction<T>): Promise<Ending<T>> {
-  const { args, holdMs, work, connection, scope } = transaction;
+  const { args, holdMs, isTrusted, work, connection, scope } = transaction;
   const { operation } = scope;
-  const startedAtMs = systemClock.now().monotonicMs;
+  const startedAt = systemClock.now();
+  const overAt = instantAfter(startedAt, holdMs);
   const lateFault = (): StoreError =>
     new StoreError('STORE_TIMEOUT', `\`${operation}\` failed: the transaction lasted longer than ${holdMs} ms, and was rolled back`, {
       isRetryable: true,
       outcome: 'none',
     });
 
-  const begin = `begin isolation level read committed; ${inlined(sql.begin, { ...args, holdMs: String(holdMs) })}`;
-  const [begun] = await scope.wait(connection.query(begin), { limitMs: STEP_LIMIT_MS, for: 'the transaction began' });
-  if (begun?.['readOnly'] !== 'off') throw readOnlyError(operation, connection.server);
-  if (begun['stands'] !== true || isLostOn(args.sessionId, connection.identity)) {
+  const limits = { limitMs: STEP_LIMIT_MS, for: 'the transaction began' };
+  const messages = await scope.wait(fenceMessages(sql, connection), limits);
+  const { text, looks } = messages.begin(args, holdMs, isTrusted);
+  const [look] = await scope.wait(connection.query(text), limits);
+  if (looks && look?.['readOnly'] !== 'off') throw readOnlyError(operation, connection.server);
+  if ((looks && look?.['stands'] !== true) || isLostOn(args.sessionId, connection.identity)) {
     await rollBack(connection, scope);
     return { kind: 'refused' };
   }
 
-  const leftMs = holdMs - (systemClock.now().monotonicMs - startedAtMs);
+  const leftMs = holdMs - (systemClock.now().monotonicMs - startedAt.monotonicMs);
+  let isOver = false;
+  const lent = revocable(connection.client as PostgresTransaction, () => (isOver ? transactionOverError() : null));
   const settled = Promise.resolve()
-    .then(async () => await work(connection.client as PostgresTransaction))
+    .then(async () => await work(lent))
     .then(
       (value): Ending<T> => ({ kind: 'committed', value }),
       (error: unknown): Ending<T> => ({ kind: 'threw', error }),
     );
-  const result = await scope.wait(settled, { limitMs: Math.max(1, leftMs), for: 'its work was done' });
+  const result = await scope.wait(settled, { limitMs: Math.max(1, leftMs), for: 'its work was done' }).finally(() => {
+    isOver = true;
+  });
   if (result.kind === 'threw') {
     await rollBack(connection, scope, (used) => used.destroy());
     return result;
   }
-  // It may have kept the event loop busy.
-  if (systemClock.now().monotonicMs - startedAtMs >= holdMs) throw lateFault();
+  // It may have kept the event loop busy, and the machine may have slept (T3).
+  if (hasPassed(overAt, systemClock.now())) throw lateFault();
 
   scope.markSent();
   try {
-    const rows = await scope.wait(connection.queries(`${inlined(sql.last, args)}; commit`), {
+    const rows = await scope.wait(connection.queries(messages.last(args)), {
       limitMs: STEP_LIMIT_MS,
       for: 'the transaction was committed',
     });
@@ -113,7 +142,9 @@ async function transact<T>({ sql, isLostOn }: FencedTransactionParts, transactio
     const fault = toStoreError(operation, error, 'sent');
     // Ours, or a broken connection: not an answer.
     if (fault === error || fault.outcome === 'unknown') throw fault;
-    await rollBack(connection, scope);
+    // Such as a statement that is not prepared any more, because the work has discarded it: of no use to the next one.
+    if (faultOf(error).isFatal === true) connection.destroy();
+    else await rollBack(connection, scope);
     if (isFenceRefusal(error)) return { kind: 'refused', cause: error };
     if (isSerializationFailure(error)) return { kind: 'overtaken', fault };
     throw fault;

@@ -1,7 +1,7 @@
 import { systemClock, type LeaseHint, type Timer } from '@wb/core';
 import type { Call, PostgresClient } from './postgres-client.js';
 import type { DriverNotification, PostgresConnection } from './postgres-connection.js';
-import { RESIGN_MARK } from './postgres-fragments.js';
+import { FREED_MARK, RESIGN_MARK } from './postgres-fragments.js';
 
 /** The first and the longest pause between two attempts to connect, in ms. */
 const FIRST_PAUSE_MS = 100;
@@ -20,6 +20,8 @@ export class HintListener {
   #connection: PostgresConnection | null = null;
   #timer: Timer | null = null;
   #pauseMs = FIRST_PAUSE_MS;
+  /** Whether something may have been missed since the last connection broke. */
+  #wasLost = false;
 
   constructor(client: PostgresClient, channel: string) {
     this.#client = client;
@@ -54,7 +56,9 @@ export class HintListener {
 
   #remove(watcher: (hint: LeaseHint) => void): void {
     this.#watchers.delete(watcher);
-    if (this.#watchers.size === 0) this.#disconnect();
+    if (this.#watchers.size > 0) return;
+    this.#disconnect();
+    this.#wasLost = false;
   }
 
   #disconnect(): void {
@@ -93,6 +97,9 @@ export class HintListener {
     });
     client.on('end', () => this.#lost(connection));
     this.#scheduleProbe(connection);
+    // Whatever was told meanwhile was missed: the state is to be read again.
+    if (this.#wasLost) this.#tell('');
+    this.#wasLost = false;
   }
 
   #tell(payload: string): void {
@@ -119,19 +126,16 @@ export class HintListener {
     connection.destroy();
     if (this.#connection !== connection) return;
     this.#disconnect();
+    this.#wasLost = true;
     this.#reconnect();
   }
 
   #reconnect(): void {
     this.#timer = systemClock.schedule(this.#pauseMs * (0.5 + Math.random() / 2), () => {
       if (this.#connection !== null) return;
-      this.#connect().then(
-        // Whatever was told meanwhile was missed: the state is to be read again.
-        () => this.#tell(''),
-        () => {
-          if (this.#watchers.size > 0 && !this.#client.isClosed) this.#reconnect();
-        },
-      );
+      this.#connect().catch(() => {
+        if (this.#watchers.size > 0 && !this.#client.isClosed) this.#reconnect();
+      });
     });
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
   }
@@ -139,10 +143,11 @@ export class HintListener {
 
 /** Anybody may notify on any channel: what is not ours is a hint that names nothing. */
 function toHint(payload: string): LeaseHint {
-  const resign = payload.startsWith(RESIGN_MARK);
+  const mark = [RESIGN_MARK, FREED_MARK].find((each) => payload.startsWith(each)) ?? '';
   try {
-    const groupIds: unknown = JSON.parse(resign ? payload.slice(RESIGN_MARK.length) : payload);
-    if (Array.isArray(groupIds) && groupIds.every((groupId) => typeof groupId === 'string')) return { groupIds, ...(resign && { resign }) };
+    const groupIds: unknown = JSON.parse(payload.slice(mark.length));
+    if (Array.isArray(groupIds) && groupIds.every((groupId) => typeof groupId === 'string'))
+      return { groupIds, ...(mark === RESIGN_MARK && { resign: true }), ...(mark === FREED_MARK && { freed: true }) };
   } catch {
     // Too long to be named, or somebody else's.
   }

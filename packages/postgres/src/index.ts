@@ -1,5 +1,8 @@
+export { guardStatements } from './postgres-guard-sql.js';
 export { postgresLeaseStore } from './postgres-lease-store.js';
+export { isGuardRefusal } from '@wb/sql';
 
+export type { GuardOptions, GuardStatements } from '@wb/sql';
 export type { PostgresExecutor, PostgresFenceExecutor, PostgresRows, PostgresTransaction } from './postgres-executor.js';
 export type { PostgresLeaseStore } from './postgres-lease-store.js';
 export type {

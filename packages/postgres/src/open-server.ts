@@ -15,6 +15,8 @@ export interface OwnClient extends OpenClient {
 /** How a server is opened. */
 export interface OpenServerOptions extends ServerLimits {
   readonly mode: SendMode;
+  /** Whether statements of the user's run on it, too. */
+  readonly isLent: boolean;
   readonly connectTimeoutMs: number;
   /** Called once, when it has ended, whoever ended it. */
   readonly onEnd: (open: OwnClient) => void;
@@ -87,7 +89,9 @@ async function prepare(client: pg.Client, server: string, operation: string, opt
   await client.connect();
   // Behind a pooler the settings go with every transaction, and so does the look whether the server takes writes.
   if (options.mode === 'inline') return null;
-  const results = (await client.query(sessionSettings(options))) as unknown as readonly pg.QueryResult<{ readOnly: string }>[];
+  const results = (await client.query(sessionSettings(options, options.isLent))) as unknown as readonly pg.QueryResult<{
+    readOnly: string;
+  }>[];
   if (results.at(-1)?.rows[0]?.readOnly !== 'off') throw readOnlyError(operation, server);
   return await readIdentity(client);
 }

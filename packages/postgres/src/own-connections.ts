@@ -11,6 +11,8 @@ export interface OwnConnectionsOptions extends ServerLimits {
   readonly servers: readonly PostgresConnectionConfig[];
   readonly maxConnections: number;
   readonly mode: SendMode;
+  /** Whether statements of the user's run on them, too. */
+  readonly isLent: boolean;
   readonly connectTimeoutMs: number;
 }
 
@@ -25,6 +27,8 @@ export class OwnConnections implements ConnectionSource {
   readonly #options: OwnConnectionsOptions;
   readonly #idle: OwnClient[] = [];
   readonly #open = new Set<OwnClient>();
+  /** Which of the servers each is of. */
+  readonly #places = new WeakMap<OwnClient, number>();
   readonly #waiters: Waiter[] = [];
   /** Connections, and those that are being opened. */
   #count = 0;
@@ -73,7 +77,15 @@ export class OwnConnections implements ConnectionSource {
 
   #lend(open: OwnClient, release: () => void): PostgresConnection {
     const { mode } = this.#options;
-    return new PostgresConnection(open, mode, this.#options, { release, destroy: open.cut });
+    return new PostgresConnection(open, mode, this.#options, { release, destroy: open.cut, onReadOnly: () => this.#avoid(open) });
+  }
+
+  /** Found out with a connection of it behind a pooler: elsewhere a server is asked when it lets us in. */
+  #avoid(open: OwnClient): void {
+    const at = this.#places.get(open)!;
+    // Several calls may find it out: they move on once.
+    if (this.#preferred % this.#options.servers.length === at) this.#preferred = at + 1;
+    for (const { cut } of this.#idle.filter((idle) => this.#places.get(idle) === at)) cut();
   }
 
   #takeBack(open: OwnClient): void {
@@ -117,7 +129,9 @@ export class OwnConnections implements ConnectionSource {
     for (let tried = 0; tried < servers.length; tried += 1) {
       const at = this.#preferred % servers.length;
       try {
-        return await this.#openServer(servers[at]!, scope, onEnd);
+        const open = await this.#openServer(servers[at]!, scope, onEnd);
+        this.#places.set(open, at);
+        return open;
       } catch (error) {
         // Also when the call has ended: the next one then begins with another server, and does not wait for this one again.
         if (this.#preferred % servers.length === at) this.#preferred = at + 1;

@@ -1,3 +1,4 @@
+import { systemClock, type Timer } from '@wb/core';
 import type { CallScope } from './call-scope.js';
 import type { ConnectionSource } from './connection-source.js';
 import { PostgresConnection, type ServerLimits } from './postgres-connection.js';
@@ -47,7 +48,15 @@ export class PoolConnections implements ConnectionSource {
   async close(): Promise<void> {
     for (const connection of this.#lent) connection.destroy();
     // Only what was made for the store.
-    if (typeof this.#options.pool === 'function') await (await this.#made)?.end();
+    if (typeof this.#options.pool !== 'function' || this.#made === null) return;
+    const ended = this.#made.then((pool) => pool.end());
+    ended.catch(() => undefined);
+    // A pool that is still connecting to a peer that never answers does not end.
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = systemClock.schedule(this.#options.connectTimeoutMs, resolve);
+    });
+    await Promise.race([ended, late]).finally(() => timer?.cancel());
   }
 
   #pool(): Promise<UserPool> {

@@ -22,8 +22,8 @@ import { MAX_TERM_RECORDS } from '@wb/core';
 import type { SqlStatement, WbTables } from '@wb/sql';
 import { sql, type Kysely } from 'kysely';
 import { compiled } from './compiled.js';
-import { clockMs, isLive, notification, remainingMs, type StoreTables } from './postgres-fragments.js';
-import { endOfTerm } from './postgres-term-sql.js';
+import { FREED_MARK, clockMs, isLive, notification, remainingMs, type StoreTables } from './postgres-fragments.js';
+import { endOfTerm, isUnended } from './postgres-term-sql.js';
 
 /** A whole number as drivers return it: `bigint` columns come as text. */
 export type Whole = string | number;
@@ -69,7 +69,7 @@ export interface LeaseSql {
    *    none of these, unless that session is dead for ever.
    * 6. `born` inserts the groups that never had a lease. The primary key decides: who comes second inserts nothing, and is `busy` until it looks again.
    * 7. `counted` counts on the claimant's locked row, in the same transaction (L2). `over` reads the clock once more, behind all that the statement could wait for: a claimant
-  @@
+   *    that has expired meanwhile is told so. Its grants are worth nothing then: the leases of a dead session are free (L1).
    */
   readonly claim: SqlStatement<Groups, ClaimRow>;
   /**
@@ -184,11 +184,11 @@ export function compileLeaseSql(db: Kysely<WbTables>, { session, lease, term, co
       ), ended as (
         update ${term} t set ${endOfTerm('f.now_ms', 'm', sql`a.reason`)}
         from freed f join asked a on a.group_id = f.group_id and a.term = f.term left join me m on true
-        where t.group_id = f.group_id and t.term = f.term and t.session_id = ${p.sessionId}::text and t.ended_at_ms is null
+        where t.group_id = f.group_id and t.term = f.term and t.session_id = ${p.sessionId}::text and ${isUnended}
       ), counted as (
         update ${session} s set release_count = s.release_count + f.n from (select count(*) as n from freed) f
         where s.session_id = ${p.sessionId}::text and f.n > 0 returning s.session_id
-      ), notified as materialized (${notification(channel, 'freed')}
+      ), notified as materialized (${notification(channel, 'freed', FREED_MARK)}
       ), over as materialized (
         select count(*) as n from notified
       )

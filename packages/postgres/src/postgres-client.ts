@@ -41,8 +41,8 @@ export class PostgresClient {
       this.#lending = this.#source;
     } else {
       const mode = pooler ? 'inline' : 'prepared';
-      this.#source = new OwnConnections({ ...options, ...source, mode });
-      this.#lending = new OwnConnections({ ...options, ...source, ...NO_LIMITS, mode });
+      this.#source = new OwnConnections({ ...options, ...source, mode, isLent: false });
+      this.#lending = new OwnConnections({ ...options, ...source, ...NO_LIMITS, mode, isLent: true });
     }
   }
 

@@ -37,6 +37,8 @@ export interface ConnectionEnd {
   readonly release: () => void;
   /** It is of no use any more: closed at once, whatever it is doing (T5). */
   readonly destroy: () => void;
+  /** Its server takes no writes: of several, another one is to be tried first. */
+  readonly onReadOnly?: () => void;
 }
 
 /**
@@ -51,9 +53,16 @@ export type SendMode = 'prepared' | 'inline';
 /** A commit that was acknowledged is on the disk, whatever the default is: a term that was handed out must never be handed out again. Stronger settings stay. */
 export const COMMIT_LEVEL = `case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end`;
 
-/** What makes the settings for a connection of the store's own; the last result says whether the server is read-only. */
-export function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: ServerLimits): string {
-  return `set default_transaction_isolation = 'read committed'; select set_config('synchronous_commit', ${COMMIT_LEVEL}, false), set_config('statement_timeout', '${statementTimeoutMs}', false), \
+/**
+ * For connections on which nothing runs but the store's own statements. Each of those is a few look-ups by key, whatever its values and however large the tables: one plan does, made when it is first run. Left to itself, PostgreSQL plans
+ * a statement anew for the first five times, and planning a claim takes longer than running it: so did most hand-overs, since few processes claim often. A plan that is kept must not be one for tables that were small once (`enable_seqscan`),
+ * and is not worth compiling (`jit`).
+ */
+const PLAN_SETTINGS = 'set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off; ';
+
+/** What makes the settings for a connection of the store's own; the last result says whether the server is read-only. `isLent`: statements of the user's run on it, too. */
+export function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: ServerLimits, isLent: boolean): string {
+  return `${isLent ? '' : PLAN_SETTINGS}set default_transaction_isolation = 'read committed'; select set_config('synchronous_commit', ${COMMIT_LEVEL}, false), set_config('statement_timeout', '${statementTimeoutMs}', false), \
 set_config('lock_timeout', '${lockTimeoutMs}', false), current_setting('transaction_read_only') as "readOnly"`;
 }
 
@@ -90,6 +99,11 @@ export class PostgresConnection {
     this.#end = end;
   }
 
+  /** Whether it is the store's own from its opening to its end: what is set or prepared on it stays. */
+  get isOwn(): boolean {
+    return this.#mode === 'prepared';
+  }
+
   /** Runs one of the store's statements, in a transaction of its own and one round trip. */
   async execute<Args extends SqlArguments, Row>(
     operation: string,
@@ -119,7 +133,9 @@ export class PostgresConnection {
 
   /** @throws `StoreError` `STORE_REFUSED` */
   assertWritable(operation: string, settings: DriverResult | undefined): void {
-    if (settings?.rows[0]?.['readOnly'] !== 'off') throw readOnlyError(operation, this.server);
+    if (settings?.rows[0]?.['readOnly'] === 'off') return;
+    this.#end.onReadOnly?.();
+    throw readOnlyError(operation, this.server);
   }
 
   /** Gives it back. Idempotent. */
@@ -143,7 +159,8 @@ function isMany(result: DriverResult | readonly DriverResult[]): result is reado
   return Array.isArray(result);
 }
 
-function nameOf(statement: SqlStatement<SqlArguments, unknown> | object): string {
+/** The name under which a statement is prepared. */
+export function nameOf(statement: SqlStatement<SqlArguments, unknown> | object): string {
   const known = names.get(statement);
   if (known !== undefined) return known;
   const { sql } = statement as { readonly sql: string };

@@ -1,9 +1,11 @@
-import { StoreError, type StoreErrorCode, type StoreOutcome } from '@wb/core';
+import { StoreError, type StoreErrorCode, type StoreErrorReason, type StoreOutcome } from '@wb/core';
 import { notMigratedError } from '@wb/sql';
 
 /** What a native code means. */
 export interface PostgresFault {
   readonly code: StoreErrorCode;
+  /** Default: what the code usually means. */
+  readonly reason?: StoreErrorReason;
   readonly isRetryable: boolean;
   /** What a call that failed like this *after it was sent* may have done. Before that it is always `'none'`. */
   readonly outcome: StoreOutcome;
@@ -26,31 +28,32 @@ export const POSTGRES_FAULTS: Readonly<Record<string, PostgresFault>> = Object.f
   '08001': UNREACHABLE,
   '08004': { ...REFUSED, isFatal: true },
   // Feature not supported, among it "cached plan must not change result type" after the tables were altered: a new connection plans anew.
-  '0A000': { ...FAULT, isRetryable: true, isFatal: true },
+  '0A000': { ...FAULT, reason: 'configuration', isRetryable: true, isFatal: true },
   // Values that the database cannot take, such as a character that its encoding lacks.
   '22': FAULT,
   '23': FAULT,
   // Invalid transaction state: somebody else's transaction is open on the connection.
-  '25': { ...FAULT, isRetryable: true, isFatal: true },
+  '25': { ...FAULT, reason: 'configuration', isRetryable: true, isFatal: true },
   // A standby, or a server that was made read-only: another one may take writes, and this one may again.
-  '25006': { ...REFUSED, isRetryable: true, isFatal: true },
+  '25006': { ...REFUSED, reason: 'read-only', isRetryable: true, isFatal: true },
   // A prepared statement that is not there, or there already: a pooler between us and the server, and `pooler` is not set.
-  '26000': { ...FAULT, isRetryable: true, isFatal: true },
-  '42P05': { ...FAULT, isRetryable: true, isFatal: true },
+  '26000': { ...FAULT, reason: 'configuration', isRetryable: true, isFatal: true },
+  '42P05': { ...FAULT, reason: 'configuration', isRetryable: true, isFatal: true },
   '28': { ...REFUSED, isFatal: true },
-  '3D000': { ...REFUSED, isFatal: true },
+  '3D000': { ...REFUSED, reason: 'configuration', isFatal: true },
   '3F000': NOT_MIGRATED,
-  '40': BUSY,
-  '40003': { ...BUSY, outcome: 'unknown' },
+  '40': { ...BUSY, reason: 'serialization' },
+  '40003': { ...BUSY, reason: 'other', outcome: 'unknown' },
+  '40P01': { ...BUSY, reason: 'deadlock' },
   '42': FAULT,
   '42501': REFUSED,
   '42P01': NOT_MIGRATED,
   '42703': NOT_MIGRATED,
-  '53': { ...BUSY },
+  '53': { ...BUSY, reason: 'too-many-connections' },
   // Someone may make room.
-  '53100': { ...REFUSED, isRetryable: true },
+  '53100': { ...REFUSED, reason: 'disk-full', isRetryable: true },
   '53200': { ...FAULT, isRetryable: true },
-  '53300': { ...BUSY, isFatal: true },
+  '53300': { ...BUSY, reason: 'too-many-connections', isFatal: true },
   '54': FAULT,
   '55': BUSY,
   '55000': FAULT,
@@ -58,11 +61,13 @@ export const POSTGRES_FAULTS: Readonly<Record<string, PostgresFault>> = Object.f
   '55P03': BUSY,
   // Operator intervention: the session is at its end, perhaps while it waited for the commit to reach a standby, and then it is committed.
   '57': BROKEN,
+  '57P01': { ...BROKEN, reason: 'shutting-down' },
+  '57P02': { ...BROKEN, reason: 'shutting-down' },
   // Cancelled, by `statement_timeout` or by hand: rolled back.
   '57014': { code: 'STORE_TIMEOUT', isRetryable: true, outcome: 'none' },
   // Refused at the door: starting up, shutting down, in recovery.
-  '57P03': UNREACHABLE,
-  '57P04': { ...REFUSED, isFatal: true },
+  '57P03': { ...UNREACHABLE, reason: 'shutting-down' },
+  '57P04': { ...REFUSED, reason: 'configuration', isFatal: true },
   // System errors: of the file system, for one.
   '58': { ...BROKEN, isFatal: true },
   F0: FAULT,
@@ -70,7 +75,7 @@ export const POSTGRES_FAULTS: Readonly<Record<string, PostgresFault>> = Object.f
 });
 
 /** The codes that Node gives to sockets and names that do not work. */
-const NODE_FAULTS: Readonly<Record<string, PostgresFault>> = Object.freeze({
+export const NODE_FAULTS: Readonly<Record<string, PostgresFault>> = Object.freeze({
   ECONNREFUSED: UNREACHABLE,
   ENOTFOUND: UNREACHABLE,
   EAI_AGAIN: UNREACHABLE,
@@ -95,7 +100,7 @@ const DRIVER_FAULTS: readonly (readonly [RegExp, PostgresFault])[] = [
   [/timeout exceeded when trying to connect|timeout expired/, UNREACHABLE],
   [/Connection terminated|Client was closed|not queryable|Connection ended/, BROKEN],
   [/Cannot use a pool after calling end/, { ...UNREACHABLE, isRetryable: false }],
-  [/password must be a string|does not support SSL|SSL connection|certificate/i, { ...REFUSED, isFatal: true }],
+  [/password must be a string|does not support SSL|SSL connection|certificate/i, { ...REFUSED, reason: 'configuration', isFatal: true }],
 ];
 
 const UNKNOWN: PostgresFault = { ...FAULT, outcome: 'unknown', isFatal: true };
@@ -122,12 +127,13 @@ export function faultOf(error: unknown): PostgresFault {
 /** Makes a {@link StoreError} of whatever the driver threw. A `StoreError` passes unchanged. */
 export function toStoreError(operation: string, error: unknown, stage: CallStage): StoreError {
   if (error instanceof StoreError) return error;
-  const { code, isRetryable, outcome } = faultOf(error);
+  const { code, reason, isRetryable, outcome } = faultOf(error);
   if (code === 'STORE_NOT_MIGRATED') return notMigratedError(operation, { cause: error });
   const native = sqlState(error) ?? nativeCode(error);
   const advice = native === '26000' || native === '42P05' ? '; with a pooler in transaction mode, set `pooler: true`' : '';
   return new StoreError(code, `\`${operation}\` failed: ${messageOf(error)}${native === null ? '' : ` (${native})`}${advice}`, {
     cause: error,
+    reason,
     isRetryable,
     outcome: stage === 'connect' ? 'none' : outcome,
   });
@@ -138,7 +144,7 @@ export function readOnlyError(operation: string, server: string): StoreError {
   return new StoreError(
     'STORE_REFUSED',
     `\`${operation}\` failed: ${server} is read-only (a standby, or \`default_transaction_read_only\` is on); the store needs the primary server, also for reading`,
-    { isRetryable: true, outcome: 'none' },
+    { reason: 'read-only', isRetryable: true, outcome: 'none' },
   );
 }
 

@@ -21,10 +21,14 @@ import {
   type LeaseStore,
   type LeaseStoreCapabilities,
   type LeaseView,
+  type JobEntry,
+  type JobWrite,
+  type JobWriteResult,
   type MemberView,
   type NewSession,
   type ReleaseResult,
   type ResignRequestResult,
+  type StoreFinding,
   type TermRecord,
 } from '@wb/core';
 import { fencedErrorOf, type SqlArguments, type SqlStatement, termRecords } from '@wb/sql';
@@ -39,10 +43,12 @@ import { pause } from './pause.js';
 import { PostgresClient, type Call } from './postgres-client.js';
 import type { ClaimRow } from './postgres-claim-sql.js';
 import type { PostgresFenceExecutor, PostgresTransaction } from './postgres-executor.js';
+import { diagnosePostgres } from './postgres-diagnosis.js';
 import { compileFenceSql, type FenceSql } from './postgres-fence-sql.js';
 import { storeTables } from './postgres-fragments.js';
-import { MIGRATION_LIMIT_MS, migratePostgres, type MigrationPlace } from './postgres-migration.js';
+import { MIGRATION_LIMIT_MS, migratePostgres, postgresMigrationSql, type MigrationPlace } from './postgres-migration.js';
 import { resolveOptions, type PostgresLeaseStoreOptions } from './postgres-options.js';
+import { PostgresOccurrenceStore } from './postgres-occurrence-store.js';
 import { postgresSchema } from './postgres-schema.js';
 import { compileStoreSql, type StoreSql } from './postgres-statements.js';
 import { releasePart, type ReleaseCalls } from './release-part.js';
@@ -65,6 +71,8 @@ export function postgresLeaseStore(options: PostgresLeaseStoreOptions): Postgres
 
 /** A store in a PostgreSQL database, with its fences. */
 export interface PostgresLeaseStore extends LeaseStore {
+  readJobs(groupId: string, options?: CallOptions): Promise<readonly JobEntry[]>;
+  writeJob(write: JobWrite, options?: CallOptions): Promise<JobWriteResult>;
   /**
    * Runs `work` in a transaction that commits only if the lease stands at that moment (L6, T8): see {@link LeaseStore.fenced}. At `read committed`, as durable as everything that the store commits. If this process stops, the server
    * ends the transaction after `maxHoldMs`; before PostgreSQL 17, after `maxHoldMs` without a statement. The connection is none of those that heartbeats use, unless the store was given your pool.
@@ -74,7 +82,7 @@ export interface PostgresLeaseStore extends LeaseStore {
   fenced<T>(lease: FenceLease, work: (transaction: PostgresTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T>;
   /**
    * Fences a transaction of yours: it can commit only if the lease stands now, and from here to its end nobody takes the group over (L6). One statement; the later it comes in the transaction, the shorter the hold.
-   * If this process stops, the server ends the session, and so the transaction, when the lease's session would have expired.
+   * If this process stops, the server ends the session, and so the transaction, when the lease's session would have expired (at the earliest after a second); a statement that lasts longer than that is cancelled.
    *
    * @throws `FencedError` `FENCED` if the lease does not stand: the transaction has failed then, roll it back. `WbOptionError` `INVALID_OPTION` outside of a transaction; what the driver throws.
    */
@@ -99,8 +107,10 @@ class PostgresStore implements PostgresLeaseStore {
   readonly #fenceSql: FenceSql;
   readonly #listener: HintListener;
   readonly #opened = new OpenedSessions();
+  readonly #occurrences: PostgresOccurrenceStore;
   readonly #sessionRetentionMs: number;
   readonly #lockTimeoutMs: number;
+  readonly #isPooled: boolean;
 
   constructor(options: PostgresLeaseStoreOptions) {
     const resolved = resolveOptions(options);
@@ -113,8 +123,14 @@ class PostgresStore implements PostgresLeaseStore {
     this.#fenceSql = compileFenceSql(dialect.db, storeTables(schema, namespace));
     this.#sessionRetentionMs = resolved.sessionRetentionMs;
     this.#lockTimeoutMs = resolved.lockTimeoutMs;
+    this.#isPooled = pooler;
     this.#client = new PostgresClient(resolved);
     this.#listener = new HintListener(this.#client, channel);
+    this.#occurrences = new PostgresOccurrenceStore({
+      client: this.#client,
+      sql: this.#sql,
+      isLostOn: (sessionId, identity) => this.#opened.isLostOn(sessionId, identity),
+    });
     this.capabilities = Object.freeze({
       name: 'postgres',
       durable: true,
@@ -124,6 +140,8 @@ class PostgresStore implements PostgresLeaseStore {
       fencing: true,
       history: true,
       resignRequests: true,
+      groups: true,
+      occurrences: true,
     });
     if (!pooler) this.watch = async (onHint, callOptions) => await this.#watch(onHint, callOptions);
   }
@@ -131,6 +149,11 @@ class PostgresStore implements PostgresLeaseStore {
   async migrate(options?: CallOptions): Promise<void> {
     const call: Call = { operation: 'migrate', options, limitMs: MIGRATION_LIMIT_MS };
     await this.#client.use(call, (connection) => migratePostgres(connection, 'migrate', this.#place));
+  }
+
+  async migrationSql(options?: CallOptions): Promise<readonly string[]> {
+    const operation = 'migrationSql';
+    return await this.#client.use({ operation, options }, (connection) => postgresMigrationSql(connection, operation, this.#place));
   }
 
   async openSession(session: NewSession, options?: CallOptions): Promise<void> {
@@ -311,6 +334,14 @@ class PostgresStore implements PostgresLeaseStore {
     }));
   }
 
+  async readJobs(groupId: string, options?: CallOptions): Promise<readonly JobEntry[]> {
+    return await this.#occurrences.readJobs(groupId, options);
+  }
+
+  async writeJob(write: JobWrite, options?: CallOptions): Promise<JobWriteResult> {
+    return await this.#occurrences.writeJob(write, options);
+  }
+
   async fenced<T>(lease: FenceLease, work: (transaction: PostgresTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T> {
     const isLostOn: FencedTransactionParts['isLostOn'] = (sessionId, identity) => this.#opened.isLostOn(sessionId, identity);
     return await fencedTransaction({ client: this.#client, sql: this.#fenceSql, isLostOn }, lease, work, options);
@@ -332,6 +363,32 @@ class PostgresStore implements PostgresLeaseStore {
     return fencedErrorOf(error, lease);
   }
 
+  async groups(options?: CallOptions): Promise<readonly string[]> {
+    const rows = await this.#client.run({ operation: 'groups', options }, this.#sql.groups, {});
+    return rows.map(({ groupId }) => groupId);
+  }
+
+  async readClock(options?: CallOptions): Promise<number> {
+    const [row] = await this.#client.run({ operation: 'readClock', options }, this.#sql.readClock, {});
+    return Number(row!.nowMs);
+  }
+
+  async diagnose(options?: CallOptions): Promise<readonly StoreFinding[]> {
+    const call: Call = { operation: 'diagnose', options };
+    const place = { ...this.#place, pooler: this.#isPooled };
+    return await this.#client.use(call, (connection) =>
+      diagnosePostgres(connection, place, (body) =>
+        this.#client.lend(call, async (other) => {
+          await other.query('begin; select 1');
+          const result = await body();
+          await other.query('rollback');
+          other.release();
+          return result;
+        }),
+      ),
+    );
+  }
+
   async close(): Promise<void> {
     this.#listener.close();
     await this.#client.close();
@@ -351,10 +408,8 @@ class PostgresStore implements PostgresLeaseStore {
     const rows = await this.#client.use(call, async (connection) =>
       this.#opened.isLostOn(sessionId, connection.identity) ? null : await connection.execute(call.operation, statement, args),
     );
-    if (rows !== null) return rows;
-    // Others see it live until it is closed, or has expired. What is said of it here does not depend on it.
-    await this.closeSession(sessionId, call.options).catch(() => undefined);
-    return [];
+    // Others see it live until it is closed, or has expired. Not closed here: its work does not know yet, and nobody may begin before that has stopped (T7).
+    return rows ?? [];
   }
 
   /** An empty batch is still a call: whether the store can be used is a part of its answer. */

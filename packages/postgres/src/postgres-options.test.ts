@@ -69,6 +69,8 @@ describe('the options', () => {
     ['schema', { connectionString, schema: '' }],
     ['schema', { connectionString, schema: 'pg_mine' }],
     ['schema', { connectionString, schema: 'ö'.repeat(32) }],
+    ['schema', { connectionString, schema: 'a$1' }],
+    ['schema', { connectionString, schema: 'why?' }],
     ['namespace', { connectionString, namespace: 'Upper' }],
     ['pooler', { connectionString, pooler: 'yes' }],
     ['connectTimeoutMs', { connectionString, connectTimeoutMs: 0 }],

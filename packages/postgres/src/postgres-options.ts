@@ -5,7 +5,7 @@ import type { PostgresConnectionConfig, UserPool, UserPoolFactory } from './user
 
 /** What all ways of giving a database have in common. */
 export interface PostgresCommonOptions {
-  /** The schema of the tables: 1 to 63 bytes, not beginning with `pg_`. `migrate()` creates it if need be. Default: `'public'`. */
+  /** The schema of the tables: 1 to 63 bytes, not beginning with `pg_`, without a placeholder (`$1`, `?`). `migrate()` creates it if need be. Default: `'public'`. */
   readonly schema?: string;
   /** What the names of the tables begin with: 1 to 32 characters, a–z first, then a–z, 0–9 and `_`. Default: `'wb_'`. */
   readonly namespace?: string;
@@ -132,9 +132,20 @@ function resolveSource({ connectionString, config, pool }: PostgresLeaseStoreOpt
 }
 
 function assertSchema(value: unknown): void {
+  // A name is a part of every statement: in one with a placeholder, values would be put into the middle of the name.
   const isFit =
-    typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= 63 && !value.startsWith('pg_') && !/\p{Cc}/u.test(value);
-  if (!isFit) throw invalid('schema', value, 'must be a name of 1 to 63 bytes that does not begin with `pg_`');
+    typeof value === 'string' &&
+    value !== '' &&
+    Buffer.byteLength(value) <= 63 &&
+    !value.startsWith('pg_') &&
+    !/\p{Cc}|\$\d|\?/u.test(value);
+  if (!isFit) {
+    throw invalid(
+      'schema',
+      value,
+      'must be a name of 1 to 63 bytes that does not begin with `pg_` and has no placeholder (`$1`, `?`) in it',
+    );
+  }
 }
 
 function assertWhole(field: string, value: unknown, min: number, max: number): void {

@@ -4,12 +4,13 @@
  *
  * @module
  */
+import { MAX_STANDBY_RANK } from '@wb/core';
 import type { SqlStatement, WbTables } from '@wb/sql';
 import { sql, type Kysely } from 'kysely';
 import { compiled } from './compiled.js';
 import type { Whole } from './postgres-claim-sql.js';
-import { clockMs, isLive, notification, remainingMs, type StoreTables } from './postgres-fragments.js';
-import { endOfTerm } from './postgres-term-sql.js';
+import { FREED_MARK, clockMs, isCredible, isLive, notification, remainingMs, type StoreTables } from './postgres-fragments.js';
+import { endOfTerm, isUnended } from './postgres-term-sql.js';
 
 /** What `members` returns of a session; `metadata` is JSON. */
 export interface MemberRow {
@@ -34,6 +35,8 @@ export interface HeartbeatRow {
 }
 
 export interface SessionSql {
+  /** The store's clock by itself. */
+  readonly readClock: SqlStatement<Record<never, never>, { readonly nowMs: Whole }>;
   /**
    * Inserts, or returns `opened = 0` if the id exists: the primary key decides, not a look before. `hasLongDead` says whether there is something to prune; the session
    * table has a row for each process, so looking costs little.
@@ -46,7 +49,8 @@ export interface SessionSql {
    * `me` waits for the lock on the session's row and returns its newest version; `own` then reads the clock, behind that wait: a heartbeat that was held up until the session
    * was over is refused, although it was sent in time (T1). An update alone would judge by a clock from before the wait whenever the lock's holder changed nothing.
    * `beat` writes for both answers: a live session gets its new expiry, an expired one is declared dead (S2). No index is touched, so that the update stays on its page.
-   * What it says about others is the snapshot's: hints for those who wait. Rank reads the table of sessions, which has a row for each process, not for each group.
+   * What it says about others is the snapshot's: hints for those who wait. Rank reads the table of sessions, for those who wait and until it has found enough: else the
+   * heartbeats of N processes would read N² rows.
    */
   readonly heartbeat: SqlStatement<{ sessionId: string; holders: string }, HeartbeatRow>;
   /**
@@ -56,6 +60,8 @@ export interface SessionSql {
   readonly closeSession: SqlStatement<{ sessionId: string; limit: number }, { readonly leaseCount: Whole; readonly contenderCount: Whole }>;
   /** One statement, one snapshot: the counts belong to the sessions. */
   readonly members: SqlStatement<Record<never, never>, MemberRow>;
+  /** One statement, one snapshot. */
+  readonly groups: SqlStatement<Record<never, never>, { readonly groupId: string }>;
   /**
    * Takes a bounded number of sessions that have been dead for long, and a bounded number of what belongs to them; what is locked is skipped, so that it waits for nobody. Sessions
    * are deleted when the snapshot shows nothing that belongs to them: the next `openSession` goes on. A lease that was granted just before its session died, and is left behind, is free
@@ -68,6 +74,8 @@ export interface SessionSql {
 export function compileSessionSql(db: Kysely<WbTables>, { session, lease, term, contender }: StoreTables, channel: string): SessionSql {
   const nowMs = sql<number>`n.now_ms`;
   return Object.freeze<SessionSql>({
+    readClock: compiled(db, () => sql`select ${clockMs} as "nowMs"`),
+
     openSession: compiled(
       db,
       (p) => sql`
@@ -98,10 +106,11 @@ export function compileSessionSql(db: Kysely<WbTables>, { session, lease, term, 
         returning s.session_id, s.closed, s.grant_count, s.opened_at_ms, s.expires_at_ms, ${nowMs} as now_ms
       )
       select n.closed, n.grant_count as "grantCount",
-        (select count(*) from ${session} o where ${isLive('o', nowMs)} and (o.opened_at_ms, o.session_id) < (n.opened_at_ms, n.session_id)
-          and o.session_id <> all (${p.holders}::text[])) as rank,
+        case when cardinality(${p.holders}::text[]) = 0 then 0 else (select count(*) from (
+          select from ${session} o where ${isLive('o', nowMs)} and (o.opened_at_ms, o.session_id) < (n.opened_at_ms, n.session_id)
+          and o.session_id <> all (${p.holders}::text[]) limit ${sql.lit(MAX_STANDBY_RANK)}) older) end as rank,
         (select json_agg(json_build_array(
-            case when s.session_id = n.session_id then n.expires_at_ms - ${nowMs} when ${isLive('s', nowMs)} then ${remainingMs('s', nowMs)} else 0 end,
+            case when s.session_id = n.session_id then n.expires_at_ms - ${nowMs} when ${isLive('s', nowMs)} and ${isCredible('s', nowMs)} then ${remainingMs('s', nowMs)} else 0 end,
             coalesce(s.release_count, 0)) order by h.at)::text
           from unnest(${p.holders}::text[]) with ordinality h (session_id, at) left join ${session} s on s.session_id = h.session_id) as holders
       from beat n`,
@@ -128,15 +137,24 @@ export function compileSessionSql(db: Kysely<WbTables>, { session, lease, term, 
         union all select n.session_id, n.closed, n.expires_at_ms, n.now_ms from own n where n.closed <> 0
       ), term_ended as (
         update ${term} t set ${endOfTerm('d.now_ms', 'd', sql`null`)} from freed f cross join dead d
-        where t.group_id = f.group_id and t.term = f.term and t.session_id = d.session_id and t.ended_at_ms is null
+        where t.group_id = f.group_id and t.term = f.term and t.session_id = d.session_id and ${isUnended}
       ), left_behind as materialized (
         select c.group_id from ${contender} c where c.session_id = ${p.sessionId}::text order by c.group_id limit ${p.limit}::bigint for update of c skip locked
       ), withdrawn as (
         delete from ${contender} c using left_behind b where c.session_id = ${p.sessionId}::text and c.group_id = b.group_id returning c.group_id
-      ), notified as materialized (${notification(channel, 'freed')}
+      ), notified as materialized (${notification(channel, 'freed', FREED_MARK)}
       )
       select (select count(*) from freed) as "leaseCount", (select count(*) from withdrawn) as "contenderCount",
         (select count(*) from ended) as ended, (select count(*) from notified) as notified`,
+    ),
+
+    groups: compiled(
+      db,
+      () => sql`
+      with n as materialized (select ${clockMs} as now_ms),
+      live as materialized (select s.session_id from ${session} s cross join n where ${isLive('s', nowMs)})
+      select l.group_id as "groupId" from ${lease} l join live on live.session_id = l.session_id
+      union select c.group_id from ${contender} c join live on live.session_id = c.session_id`,
     ),
 
     members: compiled(
@@ -166,7 +184,7 @@ export function compileSessionSql(db: Kysely<WbTables>, { session, lease, term, 
         update ${lease} l set session_id = null from leases k where l.group_id = k.group_id returning l.group_id, l.term
       ), term_ended as (
         update ${term} t set ${endOfTerm('d.now_ms', 'd', sql`null`)} from freed f cross join dead d
-        where t.group_id = f.group_id and t.term = f.term and t.session_id = d.session_id and t.ended_at_ms is null
+        where t.group_id = f.group_id and t.term = f.term and t.session_id = d.session_id and ${isUnended}
       ), contenders as materialized (
         select c.session_id, c.group_id from dead d join ${contender} c on c.session_id = d.session_id
         order by c.session_id, c.group_id limit ${p.rowLimit}::bigint for update of c skip locked
