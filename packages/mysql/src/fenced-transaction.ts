@@ -1,25 +1,38 @@
-import { fencedError, resolveHoldMs, runWithinHold, StoreError, systemClock, type FencedOptions, type FenceLease } from '@wb/core';
-import { isFenceRefusal } from '@wb/sql';
-import { COMMIT, ROLL_BACK, type Call, type Loan, type MysqlClient } from './mysql-client.js';
-import { serverNumber, toStoreError } from './mysql-errors.js';
+import {
+  fencedError,
+  holdMsLeft,
+  resolveHoldMs,
+  runWithinHold,
+  StoreError,
+  systemClock,
+  transactionOverError,
+  type FencedOptions,
+  type FenceLease,
+} from '@wb/core';
+import { isFenceRefusal, revocable } from '@wb/sql';
+import type { Call, Loan, MysqlClient } from './mysql-client.js';
+import { COMMIT, enterTransaction, RESTORE, ROLL_BACK } from './transaction-frame.js';
+import { ER_SP_DOES_NOT_EXIST, serverNumber, toStoreError } from './mysql-errors.js';
 import type { MysqlTransaction } from './mysql-executor.js';
-import type { FenceSql, LeaseArguments } from './mysql-fence-sql.js';
+import { formOf, type FenceSql, type LeaseArguments } from './mysql-fence-sql.js';
 import { decodeRows } from './mysql-statement.js';
-import { ER_CHECKREAD } from './user-fence.js';
-
-const ER_SP_DOES_NOT_EXIST = 1305;
+import { isOvertaken } from './user-fence.js';
 
 /** How long the server may take to commit and to roll back, in ms. */
 const STEP_LIMIT_MS = 6_000;
 
+/** How long a call beside the transaction may take, in ms, also the wait for a connection (T5). */
+export const FENCE_CALL_LIMIT_MS = 10_000;
+
 /** Gone with the transaction, and so a sign of it: a deadlock ends the whole transaction, and what follows would be in none. */
 const MARK = 'savepoint wb_fenced';
-const RESTORE = 'set session autocommit = @wb_autocommit, session wait_timeout = @wb_wait_timeout';
+
+const OVER = 'a later term exists, or it was released';
 
 type Ending<T> =
   | { readonly kind: 'committed'; readonly value: T }
   | { readonly kind: 'threw'; readonly error: unknown }
-  | { readonly kind: 'refused'; readonly cause?: unknown }
+  | { readonly kind: 'refused'; readonly why?: string; readonly cause?: unknown }
   | { readonly kind: 'overtaken'; readonly fault: StoreError };
 
 /**
@@ -32,6 +45,7 @@ type Ending<T> =
 export async function fencedTransaction<T>(
   client: MysqlClient,
   sql: FenceSql,
+  hasOtherWriters: boolean,
   isLostOn: (server: string) => Promise<boolean>,
   lease: FenceLease,
   work: (transaction: MysqlTransaction) => T | PromiseLike<T>,
@@ -39,18 +53,24 @@ export async function fencedTransaction<T>(
 ): Promise<T> {
   const holdMs = resolveHoldMs(lease, options);
   const args: LeaseArguments = { groupId: lease.groupId, term: lease.term, sessionId: lease.sessionId };
-  const call: Call = { operation: 'fenced', options };
-  const ending = await client.lend(call, async (loan) => await transact(call, loan, sql, isLostOn, args, holdMs, work));
+  const call: Call = { operation: 'fenced', options, limitMs: FENCE_CALL_LIMIT_MS };
+  const ending = await client.lend(call, async (loan): Promise<Ending<T>> => {
+    // It has waited for the connection (T10).
+    const leftMs = holdMsLeft(lease, holdMs);
+    if (leftMs >= 1) return await transact(call, loan, sql, hasOtherWriters, isLostOn, args, leftMs, work);
+    await loan.giveBack([]);
+    return { kind: 'refused', why: 'it is no longer held' };
+  });
   switch (ending.kind) {
     case 'committed':
       return ending.value;
     case 'threw':
       throw ending.error;
     case 'refused':
-      throw fencedError(lease, 'a later term exists, or it was released', ending.cause);
+      throw fencedError(lease, ending.why ?? OVER, ending.cause);
     case 'overtaken': {
-      const [rows] = await client.run({ operation: 'fenced', options: undefined }, 'read', [sql.look(args)]);
-      throw rows[0]?.stands === 1 ? ending.fault : fencedError(lease, 'a later term exists, or it was released', ending.fault);
+      const [rows] = await client.run(call, 'read', [sql.look(args)]);
+      throw rows[0]?.stands === 1 ? ending.fault : fencedError(lease, OVER, ending.fault);
     }
   }
 }
@@ -60,6 +80,7 @@ async function transact<T>(
   call: Call,
   loan: Loan,
   sql: FenceSql,
+  hasOtherWriters: boolean,
   isLostOn: (server: string) => Promise<boolean>,
   args: LeaseArguments,
   holdMs: number,
@@ -70,7 +91,9 @@ async function transact<T>(
   const begin = [
     ROLL_BACK,
     // Without autocommit nothing is committed that comes after a deadlock.
-    `set @wb_autocommit = @@session.autocommit, @wb_wait_timeout = @@session.wait_timeout, session autocommit = 0, session wait_timeout = cast(least(@@session.wait_timeout, ${Math.ceil(holdMs / 1_000)}) as signed)`,
+    enterTransaction(Math.ceil(holdMs / 1_000)),
+    // One that waits for another on the same lease must see what that has written: otherwise it fails for nothing.
+    ...(hasOtherWriters ? ['set transaction isolation level read committed'] : []),
     'start transaction',
     MARK,
     look.sql,
@@ -85,9 +108,10 @@ async function transact<T>(
   const leftMs = Math.max(1, holdMs - (systemClock.now().monotonicMs - startedAtMs));
   const over = new AbortController();
   const stopListening = loan.end.onOver(() => over.abort(loan.end.error('none')));
+  let isOver = false;
+  const transaction = revocable(loan.connection.promise!() as MysqlTransaction, () => (isOver ? transactionOverError() : null));
   let result: Ending<T>;
   try {
-    const transaction = loan.connection.promise!() as MysqlTransaction;
     result = await runWithinHold(
       async (): Promise<Ending<T>> => {
         try {
@@ -99,6 +123,7 @@ async function transact<T>(
       { clock: systemClock, holdMs: leftMs, signals: [over.signal] },
     );
   } finally {
+    isOver = true;
     stopListening();
   }
   if (result.kind === 'threw') {
@@ -108,14 +133,18 @@ async function transact<T>(
   }
 
   try {
-    await within(call, STEP_LIMIT_MS, () => loan.send([`release ${MARK}`, sql.silentFence(args).sql, COMMIT]), 'unknown');
+    const fence = formOf(sql, hasOtherWriters).silentFence(args).sql;
+    const release = `release ${MARK}`;
+    // Among other writers an error in the middle of a packet may be lost: see `MysqlClient`.
+    const packets = hasOtherWriters ? [[release], [fence], [COMMIT]] : [[release, fence, COMMIT]];
+    for (const packet of packets) await within(call, STEP_LIMIT_MS, () => loan.send(packet), 'unknown');
   } catch (error) {
     const fault = serverNumber(error) === ER_SP_DOES_NOT_EXIST ? endedError(error) : toStoreError(call.operation, error, 'sent');
     // Ours, or a broken connection: not an answer.
     if (fault === error || (fault.outcome === 'unknown' && serverNumber(error) === null)) throw fault;
     await loan.giveBack([ROLL_BACK, RESTORE]);
     if (isFenceRefusal(error)) return { kind: 'refused', cause: error };
-    if (serverNumber(error) === ER_CHECKREAD) return { kind: 'overtaken', fault };
+    if (isOvertaken(error)) return { kind: 'overtaken', fault };
     throw fault;
   }
   // Nobody waits for that: it is committed.

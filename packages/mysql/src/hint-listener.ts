@@ -25,6 +25,8 @@ export class HintListener {
   #connection: DedicatedConnection | null = null;
   #timer: Timer | null = null;
   #pauseMs = FIRST_PAUSE_MS;
+  /** Whether something may have been missed since the last connection broke. */
+  #wasLost = false;
 
   /** @param client Of its own: the connection does not count among those of the calls. */
   constructor(client: MysqlClient, sql: HintSql, environment: MysqlEnvironment) {
@@ -62,7 +64,9 @@ export class HintListener {
 
   #remove(watcher: (hint: LeaseHint) => void): void {
     this.#watchers.delete(watcher);
-    if (this.#watchers.size === 0) this.#disconnect();
+    if (this.#watchers.size > 0) return;
+    this.#disconnect();
+    this.#wasLost = false;
   }
 
   #disconnect(): void {
@@ -101,12 +105,18 @@ export class HintListener {
       return;
     }
     this.#connection = connection;
+    this.#timer?.cancel();
+    this.#timer = null;
+    // Whatever changed meanwhile was missed: the state is to be read again.
+    if (this.#wasLost) this.#tell({});
+    this.#wasLost = false;
     const startedAtMs = clock.now().monotonicMs;
     watch.run().catch(() => {
       connection.destroy();
       if (this.#connection !== connection) return;
       if (clock.now().monotonicMs - startedAtMs >= GOOD_MS) this.#pauseMs = FIRST_PAUSE_MS;
       this.#disconnect();
+      this.#wasLost = true;
       this.#reconnect();
     });
   }
@@ -119,13 +129,9 @@ export class HintListener {
     const { clock, random } = this.#environment;
     this.#timer = clock.schedule(this.#pauseMs * (0.5 + random() / 2), () => {
       if (this.#connection !== null) return;
-      this.#connect().then(
-        // Whatever changed meanwhile was missed: the state is to be read again.
-        () => this.#tell({}),
-        () => {
-          if (this.#watchers.size > 0) this.#reconnect();
-        },
-      );
+      this.#connect().catch(() => {
+        if (this.#watchers.size > 0) this.#reconnect();
+      });
     });
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
   }

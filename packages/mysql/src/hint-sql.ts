@@ -60,7 +60,8 @@ export function compileHintSql({ read, write }: StatementCompiler, namespace: st
       got: 'integer',
     })({}),
     takeMark: bare(
-      `select coalesce(bit_xor(crc32(concat_ws(' ', session_id, grant_count, release_count, closed))), 0) into @wb_mark from {session}`,
+      // Not the checksum of the text itself: the same change in two rows changes both of its checksums by the same bits, and so the whole not at all.
+      `select coalesce(bit_xor(crc32(sha2(concat_ws(' ', session_id, grant_count, release_count, closed), 224))), 0) into @wb_mark from {session}`,
     ),
     passIfChanged: write('do if(@wb_mark = :seen, 0, release_lock(@wb_bell))'),
     mark: read<Record<never, never>, { readonly mark: number; readonly hasBell: number }>(

@@ -1,5 +1,8 @@
+export { guardStatements } from './mysql-guard-sql.js';
 export { mysqlLeaseStore } from './mysql-lease-store.js';
+export { isGuardRefusal } from '@wb/sql';
 
+export type { GuardOptions, GuardStatements } from '@wb/sql';
 export type { MysqlCallbackExecutor, MysqlFenceExecutor, MysqlPromiseExecutor, MysqlTransaction } from './mysql-executor.js';
 export type { MysqlLeaseStore } from './mysql-lease-store.js';
 export type { CallbackPool, PromisePool, UserPool } from './mysql-driver.js';

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { asBytes, asked, askedLeases, isLive, NOW_MS, remainingMs } from './mysql-fragments.js';
+import { asBytes, asked, askedLeases, isLive, NOW_MS, remainingMs, UNCUT } from './mysql-fragments.js';
 import type { StatementCompiler, Step, StepFactory } from './mysql-statement.js';
 
 /** Groups of a session; `groupIds` is a sorted JSON array of texts. */
@@ -135,7 +135,7 @@ export function compileLeaseSql({ read, write, writeMany }: StatementCompiler): 
       where me.session_id = :sessionId and me.closed = 0 order by asked.place`),
 
     takeLeases: writeMany(`
-      select json_arrayagg(l.group_id) into @wb_taken from {lease} l force index (primary) where l.group_id in (:names) for update skip locked`),
+      ${UNCUT} select json_arrayagg(l.group_id) into @wb_taken from {lease} l force index (primary) where l.group_id in (:names) for update skip locked`),
 
     grantFree: write(`
       update ${TAKEN} straight_join ${LEASE_BY_KEY} on l.group_id = asked.name

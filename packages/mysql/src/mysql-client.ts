@@ -2,14 +2,18 @@ import { StoreError, type CallOptions } from '@wb/core';
 import { CallEnd } from './call-end.js';
 import type { BorrowedConnection, ConnectionSource } from './connection-source.js';
 import { DedicatedConnection } from './dedicated-connection.js';
-import { serverNumber, toStoreError } from './mysql-errors.js';
+import { ER_SP_DOES_NOT_EXIST, serverNumber, toStoreError } from './mysql-errors.js';
 import type { MysqlEnvironment } from './mysql-options.js';
 import type { DriverConnection } from './mysql-driver.js';
 import { decodeRows, type Step } from './mysql-statement.js';
 import { sendQuery } from './send-query.js';
+import { AROUND, COMMIT, GUARDED, RESTORE, ROLL_BACK, type TransactionKind } from './transaction-frame.js';
+import { mayHaveOtherWriters, type ServerRow } from './server-identity.js';
 
 /** How long a call waits for a busy database at most, in ms; its signal usually ends it sooner. */
 const BUSY_LIMIT_MS = 5_000;
+/** How long a call may take that has no signal, in ms. */
+const CALL_LIMIT_MS = 6_000;
 /** The first and the longest pause between two attempts, in ms. */
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 50;
@@ -19,43 +23,20 @@ const STATUS_AUTOCOMMIT = 2;
 /** How long rolling back may take, in ms, before the connection is ended instead. */
 const ROLLBACK_LIMIT_MS = 1_000;
 
-/** Ends a transaction, whatever `completion_type` says. */
-export const ROLL_BACK = 'rollback and no chain no release';
-export const COMMIT = 'commit and no chain no release';
-
 /** How a call is made. */
 export interface Call {
   readonly operation: string;
   readonly options: CallOptions | undefined;
   /** Goes before those that wait for a connection. Default: `false`. */
   readonly isUrgent?: boolean;
+  /** How long the call may last, in ms; one of `lend`, until it has a connection. Default: as long as its signal lets it; without one 6,000, or, of `lend`, for ever. */
+  readonly limitMs?: number;
 }
 
 /** What the steps return: rows, or how many rows the server says it has changed, which depends on a flag of the connection and is only good for 0. */
 export type StepResults<Steps extends readonly Step<unknown>[]> = {
   readonly [At in keyof Steps]: Steps[At] extends Step<infer Row> ? ([Row] extends [never] ? number : readonly Row[]) : never;
 };
-
-/** What the steps of a call are run in. */
-export type TransactionKind = 'write' | 'read' | 'bare';
-
-/**
- * What stands around the steps of a transaction. No setting of the session is relied on and none is left behind: what an owner of the connection left open is rolled back, `set
- * transaction` is for the next transaction only, and `autocommit` and `completion_type` have no say. `write`: every statement sees what was committed before it; no gaps
- * are locked. `read`: all statements see one snapshot.
- */
-const AROUND: Readonly<Record<TransactionKind, { readonly before: readonly string[]; readonly after: readonly string[] }>> = Object.freeze({
-  write: {
-    before: [ROLL_BACK, 'set transaction isolation level read committed', 'start transaction'],
-    after: [COMMIT],
-  },
-  read: {
-    before: [ROLL_BACK, 'set transaction isolation level repeatable read', 'start transaction read only'],
-    after: [COMMIT],
-  },
-  /** DDL ends a transaction by itself; what stands beside it does not, with `autocommit=0`. */
-  bare: { before: [], after: [COMMIT] },
-});
 
 /** A connection for several statements, in the hands of who borrowed it. */
 export interface Loan {
@@ -74,24 +55,44 @@ export class MysqlClient {
   /** For transactions that last: no heartbeat has to wait for their connections. */
   readonly #lending: ConnectionSource;
   readonly #environment: MysqlEnvironment;
+  readonly #server: Step<ServerRow>;
   readonly #calls = new Set<CallEnd>();
+  #hasOtherWriters: boolean | null = null;
   #isClosed = false;
 
-  constructor(source: ConnectionSource, lending: ConnectionSource, environment: MysqlEnvironment) {
+  /** @param server Asks a server who it is. */
+  constructor(source: ConnectionSource, lending: ConnectionSource, environment: MysqlEnvironment, server: Step<ServerRow>) {
     this.#source = source;
     this.#lending = lending;
     this.#environment = environment;
+    this.#server = server;
+  }
+
+  /** Whether other servers take writes to the same tables, too. `null`: no server was asked yet. */
+  get hasOtherWriters(): boolean | null {
+    return this.#hasOtherWriters;
+  }
+
+  /** The same, and asks if that is not known. */
+  async askForOtherWriters(call: Call): Promise<boolean> {
+    if (this.#hasOtherWriters === null) {
+      const [[server]] = await this.run(call, 'read', [this.#server]);
+      this.#hasOtherWriters = mayHaveOtherWriters(server!);
+    }
+    return this.#hasOtherWriters;
   }
 
   /** One transaction, or bare statements. Repeated while it fails with `STORE_BUSY`: then nothing of it was done. */
   async run<const Steps extends readonly Step<unknown>[]>(call: Call, kind: TransactionKind, steps: Steps): Promise<StepResults<Steps>> {
-    return await this.retry(call, (end) => this.#transact(call, end, kind, steps) as Promise<StepResults<Steps>>);
+    const isAmongOthers = kind === 'write' && (await this.askForOtherWriters(call));
+    return await this.retry(call, async (end) => (await this.#transact(call, end, kind, isAmongOthers, steps)) as StepResults<Steps>);
   }
 
   /** Runs `attempt`, again and again while it fails with `STORE_BUSY`, until the call ends. */
   async retry<T>(call: Call, attempt: (end: CallEnd) => Promise<T>): Promise<T> {
     const { clock, random } = this.#environment;
     const end = this.#begin(call);
+    if (call.limitMs === undefined && call.options?.signal === undefined) end.limit(clock, CALL_LIMIT_MS);
     const startedAtMs = clock.now().monotonicMs;
     try {
       for (let longestMs = FIRST_PAUSE_MS; ; longestMs = Math.min(longestMs * 2, LONGEST_PAUSE_MS)) {
@@ -100,6 +101,8 @@ export class MysqlClient {
           return await attempt(end);
         } catch (error) {
           if (!(error instanceof StoreError) || error.code !== 'STORE_BUSY' || error.outcome !== 'none') throw error;
+          // A server without a place left is not asked for one again and again: the caller knows when.
+          if (error.reason === 'too-many-connections') throw error;
           if (clock.now().monotonicMs - startedAtMs >= BUSY_LIMIT_MS) throw error;
         }
         // The random part keeps two that deadlocked from meeting again.
@@ -148,7 +151,7 @@ export class MysqlClient {
         await attempt();
         last = null;
       } catch (error) {
-        if (!(error instanceof StoreError) || error.code !== 'STORE_BUSY') throw error;
+        if (!(error instanceof StoreError) || error.code !== 'STORE_BUSY' || error.reason === 'too-many-connections') throw error;
         last = error;
         throw new StoreError('STORE_BUSY', error.message, { cause: error, isRetryable: true, outcome: 'none' });
       }
@@ -162,7 +165,12 @@ export class MysqlClient {
     const end = this.#begin(call);
     try {
       const borrowed = await this.#borrow(call, end);
-      return new DedicatedConnection(call.operation, borrowed, this.#begin({ ...call, options: undefined }), this.#environment.clock);
+      return new DedicatedConnection(
+        call.operation,
+        borrowed,
+        this.#begin({ operation: call.operation, options: undefined }),
+        this.#environment.clock,
+      );
     } finally {
       end.dispose();
     }
@@ -194,6 +202,8 @@ export class MysqlClient {
     try {
       end.assertGoingOn();
       const borrowed = await this.#borrow(call, end, this.#lending);
+      // From here on it is limited by who has borrowed it.
+      end.liftLimit();
       let isGivenBack = false;
       try {
         return await body({
@@ -221,14 +231,22 @@ export class MysqlClient {
     this.#lending.close();
   }
 
-  #begin({ operation, options }: Call): CallEnd {
+  #begin({ operation, options, limitMs }: Call): CallEnd {
     const end = new CallEnd(operation, options?.signal, this.#calls);
+    if (limitMs !== undefined) end.limit(this.#environment.clock, limitMs);
     if (this.#isClosed) end.close();
     return end;
   }
 
-  async #transact(call: Call, end: CallEnd, kind: TransactionKind, steps: readonly Step<unknown>[]): Promise<readonly unknown[]> {
+  async #transact(
+    call: Call,
+    end: CallEnd,
+    kind: TransactionKind,
+    isAmongOthers: boolean,
+    steps: readonly Step<unknown>[],
+  ): Promise<readonly unknown[]> {
     const borrowed = await this.#borrow(call, end);
+    if (kind === 'write' && (isAmongOthers || !borrowed.takesScripts)) return await this.#transactGuarded(call, end, borrowed, steps);
     const { before, after } = AROUND[kind];
     let results: readonly unknown[];
     try {
@@ -239,10 +257,30 @@ export class MysqlClient {
       throw toStoreError(call.operation, error, 'sent');
     }
     borrowed.giveBack();
-    return steps.map(({ columns }, at) => {
-      const result = results[before.length + at];
-      return columns === null ? Number(Reflect.get(Object(result), 'affectedRows')) : decodeRows(columns, result);
-    });
+    return resultsOf(steps, results.slice(before.length));
+  }
+
+  /** See {@link GUARDED}. */
+  async #transactGuarded(
+    call: Call,
+    end: CallEnd,
+    borrowed: BorrowedConnection,
+    steps: readonly Step<unknown>[],
+  ): Promise<readonly unknown[]> {
+    const { before, after } = GUARDED;
+    let results: readonly unknown[];
+    try {
+      results = await this.#send(borrowed, end, [...before, ...steps.map(({ sql }) => sql), ...after]);
+      await sendQuery(borrowed, end, COMMIT);
+    } catch (error) {
+      void this.#cleanUp(borrowed, error, [ROLL_BACK, RESTORE]);
+      throw serverNumber(error) === ER_SP_DOES_NOT_EXIST
+        ? brokenOffError(call.operation, error)
+        : toStoreError(call.operation, error, 'sent');
+    }
+    // Nobody waits for that: it is committed.
+    void this.#tidy(borrowed, [RESTORE]);
+    return resultsOf(steps, results.slice(before.length));
   }
 
   async #borrow(call: Call, end: CallEnd, source: ConnectionSource = this.#source): Promise<BorrowedConnection> {
@@ -261,12 +299,12 @@ export class MysqlClient {
   }
 
   /** A connection whose server answered with an error lives on, its transaction does not. Any other is ended, and never goes back to a pool. */
-  async #cleanUp(borrowed: BorrowedConnection, error: unknown): Promise<void> {
+  async #cleanUp(borrowed: BorrowedConnection, error: unknown, statements: readonly string[] = [ROLL_BACK]): Promise<void> {
     if (error instanceof StoreError || serverNumber(error) === null || Reflect.get(Object(error), 'fatal') === true) {
       borrowed.destroy();
       return;
     }
-    await this.#tidy(borrowed, [ROLL_BACK]);
+    await this.#tidy(borrowed, statements);
   }
 
   /** Runs statements after which the connection is as it was, within a limit of their own, and gives it back; ends it if it cannot. */
@@ -294,4 +332,20 @@ export class MysqlClient {
       });
     });
   }
+}
+
+/** What each step returns, out of what the driver returned for them. */
+function resultsOf(steps: readonly Step<unknown>[], results: readonly unknown[]): readonly unknown[] {
+  return steps.map(({ columns }, at) => {
+    const result = results[at];
+    return columns === null ? Number(Reflect.get(Object(result), 'affectedRows')) : decodeRows(columns, result);
+  });
+}
+
+function brokenOffError(operation: string, cause: unknown): StoreError {
+  return new StoreError('STORE_BUSY', `\`${operation}\` failed: another server of the cluster was first, and this one has rolled back`, {
+    cause,
+    isRetryable: true,
+    outcome: 'none',
+  });
 }

@@ -8,8 +8,8 @@ import type { KyselyTransaction } from '@wb/sql';
 /** A connection of `mysql2/promise`, as far as a fence needs it. */
 export interface MysqlPromiseExecutor {
   query(sql: string): Promise<unknown>;
-  /** The connection with callbacks inside of it. */
-  readonly connection: unknown;
+  /** What a pool, whose statements go anywhere, does not have. */
+  beginTransaction(): Promise<unknown>;
 }
 
 /** A connection of `mysql2` with callbacks, as far as a fence needs it. */

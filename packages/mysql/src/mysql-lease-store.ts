@@ -21,25 +21,32 @@ import {
   type LeaseStore,
   type LeaseStoreCapabilities,
   type LeaseView,
+  type JobEntry,
+  type JobWrite,
+  type JobWriteResult,
   type MemberView,
   type NewSession,
   type ReleaseResult,
   type ResignRequestResult,
+  type StoreFinding,
   type TermRecord,
 } from '@wb/core';
 import { fencedErrorOf, termRecords } from '@wb/sql';
 import { boundedParts, sortedTexts } from './batch-part.js';
 import { claimPart, holderOf, inPlaces } from './claim-part.js';
 import type { ConnectionSource } from './connection-source.js';
-import { fencedTransaction } from './fenced-transaction.js';
+import { FENCE_CALL_LIMIT_MS, fencedTransaction } from './fenced-transaction.js';
 import { HintListener } from './hint-listener.js';
 import { compileHintSql } from './hint-sql.js';
 import { compileLeaseSql, type LeaseSql } from './mysql-claim-sql.js';
 import { MysqlClient, type Call } from './mysql-client.js';
+import { diagnoseMysql } from './mysql-diagnosis.js';
 import { serverNumber } from './mysql-errors.js';
 import type { MysqlFenceExecutor, MysqlTransaction } from './mysql-executor.js';
-import { compileFenceSql, type FenceSql } from './mysql-fence-sql.js';
-import { migrateMysql } from './mysql-migration.js';
+import { compileFenceSql, formOf, type FenceSql } from './mysql-fence-sql.js';
+import { compileJobSql } from './mysql-job-sql.js';
+import { migrateMysql, mysqlMigrationSql } from './mysql-migration.js';
+import { MysqlOccurrenceStore } from './mysql-occurrence-store.js';
 import { resolveOptions, systemEnvironment, type MysqlEnvironment, type MysqlLeaseStoreOptions } from './mysql-options.js';
 import { compileSessionSql, type OwnRow, type SessionSql } from './mysql-session-sql.js';
 import { statementCompiler } from './mysql-statement.js';
@@ -64,14 +71,18 @@ const CAPABILITIES = {
   fencing: true,
   history: true,
   resignRequests: true,
+  groups: true,
+  occurrences: true,
 } as const;
 
+/** How long each statement of a migration may take without a signal, in ms: it waits for whoever uses the table. */
+const MIGRATION_LIMIT_MS = 120_000;
 const ER_DUP_ENTRY = 1062;
 /** How many rows of contenders one transaction deletes. */
 const CLEARED_ROWS = 1_000;
 
 /**
- * A store in a MySQL (8.0 and later) or MariaDB (10.6 and later) database.
+ * A store in a MySQL (8.0.17 and later) or MariaDB (10.6 and later) database.
  *
  * The store's clock (T1) is the server's, in UTC. Each call is one transaction, sent as one packet where the connection allows it: a heartbeat is one round trip.
  *
@@ -83,6 +94,8 @@ export function mysqlLeaseStore(options: MysqlLeaseStoreOptions): MysqlLeaseStor
 
 /** A store in a MySQL or MariaDB database, with its fences. */
 export interface MysqlLeaseStore extends LeaseStore {
+  readJobs(groupId: string, options?: CallOptions): Promise<readonly JobEntry[]>;
+  writeJob(write: JobWrite, options?: CallOptions): Promise<JobWriteResult>;
   /**
    * Runs `work` in a transaction that commits only if the lease stands at that moment (L6, T8): see {@link LeaseStore.fenced}. At the isolation level that connections have by default. If this process stops, the server
    * ends the connection, and so the transaction, after `maxHoldMs` without a statement, rounded up to whole seconds. The connection is none of those that heartbeats use, unless the store was given your pool.
@@ -92,13 +105,13 @@ export interface MysqlLeaseStore extends LeaseStore {
   fenced<T>(lease: FenceLease, work: (transaction: MysqlTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T>;
   /**
    * Fences a transaction of yours: it can commit only if the lease stands now, and from here to its end nobody takes the group over (L6). One statement; the later it comes in the transaction, the shorter the hold.
-   * If this process stops, that lasts until the server ends the connection: set its `wait_timeout`.
+   * If this process stops, that lasts until the server ends the connection: set its `wait_timeout`, which is 8 hours by default. A refusal rolls the transaction back, on a connection; kysely does so itself.
    *
-   * @throws `FencedError` `FENCED` if the lease does not stand: roll back. `WbOptionError` `INVALID_OPTION` outside of a transaction; what the driver throws.
+   * @throws `FencedError` `FENCED` if the lease does not stand. `WbOptionError` `INVALID_OPTION` outside of a transaction; what the driver throws.
    */
   fence(executor: MysqlFenceExecutor, lease: FenceLease): Promise<void>;
   /**
-   * The statement of {@link MysqlLeaseStore.fence}, for every other library: run it inside the transaction, before its end, and let its failure roll back. It fails if the lease does not stand: no result
+   * The statement of {@link MysqlLeaseStore.fence}, for every other library: run it inside the transaction, before its end, and let its failure roll back: MySQL fails the statement alone, and what was written before would be committed. If this process stops, nothing but `wait_timeout` of the connection bounds the hold. It fails if the lease does not stand: no result
    * needs to be looked at. Outside of a transaction it guards nothing. What the library throws then is told from other errors by {@link MysqlLeaseStore.fencedErrorOf}.
    *
    * @throws `WbOptionError`
@@ -116,6 +129,7 @@ class MysqlStore implements MysqlLeaseStore {
   readonly #sql: StoreSql;
   readonly #fenceSql: FenceSql;
   readonly #opened = new OpenedSessions();
+  readonly #occurrences: MysqlOccurrenceStore;
   readonly #namespace: string;
   readonly #sessionRetentionMs: number;
   readonly #hasUserPool: boolean;
@@ -136,19 +150,33 @@ class MysqlStore implements MysqlLeaseStore {
     this.#fenceSql = compileFenceSql(compiler);
     const connections = (): ConnectionSource =>
       source.kind === 'own' ? new OwnConnections(source.driverOptions, source.connectionLimit) : new UserConnections(source.pool);
-    this.#client = new MysqlClient(connections(), connections(), environment);
+    this.#client = new MysqlClient(connections(), connections(), environment, this.#sql.server({}));
+    this.#occurrences = new MysqlOccurrenceStore({
+      client: this.#client,
+      sql: compileJobSql(compiler),
+      serversOf: (sessionId) => this.#opened.serversOf(sessionId),
+      isLostOn: (sessionId, call, server) => this.#isLostOn(sessionId, call)(server),
+    });
     this.capabilities = Object.freeze({ ...CAPABILITIES, watch: hints });
     this.#listener = null;
     if (!hints || source.kind !== 'own') return;
     // Beside the connections of the calls.
     const own = new OwnConnections(source.driverOptions, 1);
-    this.#listener = new HintListener(new MysqlClient(own, own, environment), compileHintSql(compiler, namespace), environment);
+    this.#listener = new HintListener(
+      new MysqlClient(own, own, environment, this.#sql.server({})),
+      compileHintSql(compiler, namespace),
+      environment,
+    );
     this.watch = (onHint: (hint: LeaseHint) => void, call?: CallOptions): Promise<AsyncDisposable> =>
       this.#listener!.watch(onHint, { operation: 'watch', options: call });
   }
 
   async migrate(options?: CallOptions): Promise<void> {
-    await migrateMysql(this.#client, { operation: 'migrate', options }, this.#namespace);
+    await migrateMysql(this.#client, { operation: 'migrate', options, limitMs: MIGRATION_LIMIT_MS }, this.#namespace);
+  }
+
+  async migrationSql(options?: CallOptions): Promise<readonly string[]> {
+    return await mysqlMigrationSql(this.#client, { operation: 'migrationSql', options }, this.#namespace);
   }
 
   async openSession(session: NewSession, options?: CallOptions): Promise<void> {
@@ -182,19 +210,21 @@ class MysqlStore implements MysqlLeaseStore {
     const call: Call = { operation: 'heartbeat', options, isUrgent: true };
     const answer = this.#hasUserPool ? await plainHeartbeat(this.#client, call, this.#sql, request, this.#isLostOn(sessionId, call)) : null;
     if (answer !== null) return answer;
-    const [, , own, ranks, seen] = await this.#client.run(call, 'write', [
-      this.#sql.lockSession({ sessionId }),
-      this.#sql.beat({ sessionId }),
-      this.#sql.own({ sessionId }),
-      this.#sql.standbyRank({ sessionId, holders }),
-      this.#sql.holderHealth({ holders }),
-    ]);
+    const beat = [this.#sql.lockSession({ sessionId }), this.#sql.beat({ sessionId }), this.#sql.own({ sessionId })] as const;
+    const [, , own, ranks, seen] =
+      request.holders.length === 0
+        ? ([...(await this.#client.run(call, 'write', beat)), [], []] as const)
+        : await this.#client.run(call, 'write', [
+            ...beat,
+            this.#sql.standbyRank({ sessionId, holders }),
+            this.#sql.holderHealth({ holders }),
+          ]);
     if (!(await this.#isAlive(sessionId, call, own))) return { alive: false };
     const health = inPlaces(seen, request.holders.length);
     return {
       alive: true,
       grantCount: own[0]!.grantCount,
-      standbyRank: ranks[0]!.rank,
+      standbyRank: ranks[0]?.rank ?? 0,
       holders: request.holders.map((holderId, at) => {
         const { remainingMs = 0, releaseCount = 0 } = health[at] ?? {};
         return { sessionId: holderId, remainingMs, releaseCount };
@@ -205,7 +235,8 @@ class MysqlStore implements MysqlLeaseStore {
   async closeSession(sessionId: string, options?: CallOptions): Promise<void> {
     assertName('sessionId', sessionId);
     const call: Call = { operation: 'closeSession', options };
-    await this.#end(sessionId, call);
+    // Frees its leases (L1, S3).
+    await this.#client.run(call, 'write', [this.#sql.lockSession({ sessionId }), this.#sql.closeSession({ sessionId })]);
     // The rest only tidies up; the names on the leases go when the session is pruned.
     for (let cleared = CLEARED_ROWS; cleared >= CLEARED_ROWS;) {
       [cleared] = await this.#client.run(call, 'write', [this.#sql.clearContenders({ sessionId, limit: CLEARED_ROWS })]);
@@ -325,11 +356,21 @@ class MysqlStore implements MysqlLeaseStore {
     return rows.map((row): MemberView => ({ ...row, metadata: JSON.parse(row.metadata) as Record<string, string> }));
   }
 
+  async readJobs(groupId: string, options?: CallOptions): Promise<readonly JobEntry[]> {
+    return await this.#occurrences.readJobs(groupId, options);
+  }
+
+  async writeJob(write: JobWrite, options?: CallOptions): Promise<JobWriteResult> {
+    return await this.#occurrences.writeJob(write, options);
+  }
+
   async fenced<T>(lease: FenceLease, work: (transaction: MysqlTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T> {
+    const call: Call = { operation: 'fenced', options, limitMs: FENCE_CALL_LIMIT_MS };
     return await fencedTransaction(
       this.#client,
       this.#fenceSql,
-      this.#isLostOn(lease.sessionId, { operation: 'fenced', options }),
+      await this.#client.askForOtherWriters(call),
+      this.#isLostOn(lease.sessionId, call),
       lease,
       work,
       options,
@@ -338,30 +379,40 @@ class MysqlStore implements MysqlLeaseStore {
 
   async fence(executor: MysqlFenceExecutor, lease: FenceLease): Promise<void> {
     const { groupId, term, sessionId } = lease;
-    await fenceUserTransaction(this.#fenceSql, executor, lease, async () => {
-      const call: Call = { operation: 'fence', options: undefined };
+    const call: Call = { operation: 'fence', options: undefined, limitMs: FENCE_CALL_LIMIT_MS };
+    await fenceUserTransaction(formOf(this.#fenceSql, await this.#client.askForOtherWriters(call)), executor, lease, async () => {
       const [rows] = await this.#client.run(call, 'read', [this.#fenceSql.look({ groupId, term, sessionId })]);
       return rows[0]?.stands === 1;
     });
   }
 
   fenceStatement(lease: FenceLease): FenceStatement {
-    return fenceStatement(this.#fenceSql, lease);
+    // Of a store that has talked to no server yet: what is right for all.
+    return fenceStatement(formOf(this.#fenceSql, this.#client.hasOtherWriters ?? true), lease);
   }
 
   fencedErrorOf(error: unknown, lease: FenceLease): FencedError | null {
     return fencedErrorOf(error, lease);
   }
 
+  async groups(options?: CallOptions): Promise<readonly string[]> {
+    const [rows] = await this.#client.run({ operation: 'groups', options }, 'read', [this.#sql.groups({})]);
+    return rows.map(({ groupId }) => groupId);
+  }
+
+  async readClock(options?: CallOptions): Promise<number> {
+    const [rows] = await this.#client.run({ operation: 'readClock', options }, 'bare', [this.#sql.readClock({})]);
+    return rows[0]!.nowMs;
+  }
+
+  async diagnose(options?: CallOptions): Promise<readonly StoreFinding[]> {
+    return await diagnoseMysql(this.#client, { operation: 'diagnose', options }, this.#namespace);
+  }
+
   close(): Promise<void> {
     this.#listener?.close();
     this.#client.close();
     return Promise.resolve();
-  }
-
-  /** Ends the session and so frees its leases (L1, S3). */
-  async #end(sessionId: string, call: Call): Promise<void> {
-    await this.#client.run(call, 'write', [this.#sql.lockSession({ sessionId }), this.#sql.closeSession({ sessionId })]);
   }
 
   /** Whether the session lives, on a server that it belongs to. */
@@ -373,16 +424,12 @@ class MysqlStore implements MysqlLeaseStore {
 
   /** Whether the session is lost because another server answers (T6). */
   #isLostOn(sessionId: string, call: Call): (server: string) => Promise<boolean> {
-    return async (server) => {
-      const isLost = await this.#opened.isLostOn(sessionId, server, async () => {
+    // Others see it live until it is closed, or has expired. Not closed here: its work does not know yet, and nobody may begin before that has stopped (T7).
+    return async (server) =>
+      await this.#opened.isLostOn(sessionId, server, async () => {
         const [rows] = await this.#client.run(call, 'read', [this.#sql.server({})]);
         return rows[0]!;
       });
-      if (!isLost) return false;
-      // Others see it live until it is closed, or has expired. What is said of it here does not depend on it.
-      await this.#end(sessionId, call).catch(() => undefined);
-      return true;
-    };
   }
 
   /** A transaction, or a few, for each part of a batch, one after the other. An empty batch is still a call of an open store. */

@@ -3,7 +3,7 @@ import { planMigrations, readLedger, type SchemaDialect } from '@wb/sql';
 import { serverNumber } from './mysql-errors.js';
 import type { Call, MysqlClient } from './mysql-client.js';
 import { flavorOf, mysqlSchema } from './mysql-schema.js';
-import { literal, type Step } from './mysql-statement.js';
+import type { Step } from './mysql-statement.js';
 
 const ER_DUP_KEYNAME = 1061;
 const ER_DUP_ENTRY = 1062;
@@ -13,17 +13,23 @@ const ER_DUP_ENTRY = 1062;
  * what the others have left, and what another was quicker with is no fault. There is no lock: a named one would not survive poolers, and does not exist on Galera.
  */
 export async function migrateMysql(client: MysqlClient, call: Call, namespace: string): Promise<void> {
-  const versionStep: Step<{ readonly version: string }> = { sql: 'select version()', columns: { version: 'text' } };
-  const [rows] = await client.run(call, 'read', [versionStep]);
-  const schema = mysqlSchema(namespace, flavorOf(rows[0]!.version));
   // Up to date: nothing is written, so that a role that may only read gets by.
-  for (const { sql, parameters } of planMigrations(schema, namespace, await readApplied(client, call, schema))) {
+  for (const sql of await mysqlMigrationSql(client, call, namespace)) {
     try {
-      await client.run(call, 'bare', [{ sql: toMysql(sql, parameters), columns: null } satisfies Step]);
+      await client.run(call, 'bare', [{ sql, columns: null } satisfies Step]);
     } catch (error) {
       if (!isDoneAlready(error)) throw error;
     }
   }
+}
+
+/** What {@link migrateMysql} would do. Nothing if up to date. */
+export async function mysqlMigrationSql(client: MysqlClient, call: Call, namespace: string): Promise<readonly string[]> {
+  const versionStep: Step<{ readonly version: string }> = { sql: 'select version()', columns: { version: 'text' } };
+  const [rows] = await client.run(call, 'read', [versionStep]);
+  const schema = mysqlSchema(namespace, flavorOf(rows[0]!.version));
+  const plan = planMigrations(schema, namespace, await readApplied(client, call, schema));
+  return plan.map(({ sql, parameters }) => toMysql(sql, parameters));
 }
 
 async function readApplied(client: MysqlClient, call: Call, schema: SchemaDialect): Promise<readonly string[] | null> {
@@ -37,10 +43,13 @@ async function readApplied(client: MysqlClient, call: Call, schema: SchemaDialec
   }
 }
 
-/** MySQL has no `create index if not exists`. Nothing but the ledger's names is a parameter, and no text of a statement has a question mark. */
+/**
+ * MySQL has no `create index if not exists`. Nothing but the ledger's names is a parameter, and no text of a statement has a question mark. The names are ASCII without quotes: written as people write them, because
+ * people may be given the statements to run.
+ */
 function toMysql(sql: string, parameters: readonly unknown[]): string {
   const values = [...parameters];
-  return sql.replace(/^create index if not exists/, 'create index').replaceAll('?', () => literal(values.shift() as string));
+  return sql.replace(/^create index if not exists/, 'create index').replaceAll('?', () => `'${values.shift() as string}'`);
 }
 
 function isDoneAlready(error: unknown): boolean {

@@ -7,8 +7,9 @@
  *
  * @module
  */
+import { MAX_STANDBY_RANK } from '@wb/core';
 import { SERVER } from './server-identity.js';
-import { asBytes, asked, isLive, NOW_MS, remainingMs } from './mysql-fragments.js';
+import { asBytes, asked, isCredible, isLive, NOW_MS, remainingMs } from './mysql-fragments.js';
 import type { StatementCompiler, StepFactory } from './mysql-statement.js';
 
 type Session = { readonly sessionId: string };
@@ -41,6 +42,8 @@ export interface MemberRow {
 }
 
 export interface SessionSql {
+  /** The store's clock by itself. */
+  readonly readClock: StepFactory<Record<never, never>, { readonly nowMs: number }>;
   /** A plain insert: the primary key refuses an id that exists, live or dead. A wait makes the session shorter, never longer. */
   readonly openSession: StepFactory<{ sessionId: string; memberId: string; ttlMs: number; metadata: string }>;
   /** Takes the lock of the session; returns a row or none. The clock is read by the statements after it (T1). */
@@ -56,7 +59,7 @@ export interface SessionSql {
   readonly settleSession: StepFactory<Session>;
   /** The session as the transaction has left it. */
   readonly own: StepFactory<Session, OwnRow>;
-  /** How many live sessions were opened before this one. Reads the whole table of sessions: it has a row for each process, not for each group. */
+  /** How many live sessions were opened before this one, up to {@link MAX_STANDBY_RANK}: heartbeats that read the whole table of sessions would read N² rows for N processes. */
   readonly standbyRank: StepFactory<Session & { holders: string }, { readonly rank: number }>;
   /** How the sessions that the caller waits for are doing. Dead and unknown ones: see the reader. */
   readonly holderHealth: StepFactory<{ holders: string }, HealthRow>;
@@ -70,6 +73,8 @@ export interface SessionSql {
   readonly closeSession: StepFactory<Session>;
   /** The live sessions, the oldest first. */
   readonly members: StepFactory<Record<never, never>, MemberRow>;
+  /** One statement, one snapshot. */
+  readonly groups: StepFactory<Record<never, never>, { readonly groupId: string }>;
   /** Sessions that have been dead for longer than `retentionMs`; a closed one's expiry is at most when it was closed. */
   readonly longDead: StepFactory<{ retentionMs: number; limit: number }, { readonly sessionId: string }>;
   /** Only sessions that nothing refers to any more. They are dead since long, and an unknown session is as dead as they are (S2, S4). */
@@ -79,6 +84,8 @@ export interface SessionSql {
 /** Prepares {@link SessionSql}, once for a store. */
 export function compileSessionSql({ read, write }: StatementCompiler): SessionSql {
   return Object.freeze<SessionSql>({
+    readClock: read(`select ${NOW_MS}`, { nowMs: 'integer' }),
+
     openSession: write(`
       insert into {session} (session_id, member_id, ttl_ms, opened_at_ms, expires_at_ms, closed, grant_count, release_count, metadata)
       values (:sessionId, :memberId, :ttlMs, ${NOW_MS}, ${NOW_MS} + :ttlMs, 0, 0, 0, :metadata)`),
@@ -105,15 +112,15 @@ export function compileSessionSql({ read, write }: StatementCompiler): SessionSq
     }),
 
     standbyRank: read(
-      `select count(*) from {session} me straight_join {session} s
+      `select count(*) from (select 1 from {session} me straight_join {session} s
       where me.session_id = :sessionId and ${isLive('s')}
         and (s.opened_at_ms < me.opened_at_ms or (s.opened_at_ms = me.opened_at_ms and s.session_id < me.session_id))
-        and not exists (select 1 from ${asked(':holders')} where asked.name = s.session_id)`,
+        and not exists (select 1 from ${asked(':holders')} where asked.name = s.session_id) limit ${MAX_STANDBY_RANK}) older`,
       { rank: 'integer' },
     ),
 
     holderHealth: read(
-      `select asked.place, if(${isLive('s')}, ${remainingMs('s')}, 0), s.release_count
+      `select asked.place, if(${isLive('s')} and ${isCredible('s')}, ${remainingMs('s')}, 0), s.release_count
       from ${asked(':holders')} straight_join {session} s on s.session_id = asked.name`,
       { place: 'integer', remainingMs: 'integer', releaseCount: 'integer' },
     ),
@@ -125,6 +132,12 @@ export function compileSessionSql({ read, write }: StatementCompiler): SessionSq
 
     closeSession: write(`
       update {session} set closed = if(expires_at_ms > ${NOW_MS}, 2, 1), expires_at_ms = least(expires_at_ms, ${NOW_MS}) where session_id = :sessionId and closed = 0`),
+
+    groups: read(
+      `select ${asBytes('l.group_id')} from {session} s join {lease} l on l.session_id = s.session_id where ${isLive('s')}
+      union select ${asBytes('c.group_id')} from {session} s join {contender} c on c.session_id = s.session_id where ${isLive('s')}`,
+      { groupId: 'text' },
+    ),
 
     members: read(
       `select ${asBytes('s.session_id')}, ${asBytes('s.member_id')}, s.ttl_ms, ${remainingMs('s')}, greatest(${NOW_MS} - s.opened_at_ms, 0),

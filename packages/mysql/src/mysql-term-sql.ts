@@ -8,7 +8,7 @@
  */
 import { MAX_TERM_RECORDS } from '@wb/core';
 import type { TermRow } from '@wb/sql';
-import { asBytes, asked, askedLeases, isLive, NOW_MS } from './mysql-fragments.js';
+import { asBytes, asked, askedLeases, isLive, NOW_MS, UNCUT } from './mysql-fragments.js';
 import type { StatementCompiler, StepFactory } from './mysql-statement.js';
 
 /** A lease, exactly. */
@@ -53,7 +53,7 @@ export function compileTermSql({ read, write }: StatementCompiler): TermSql {
       where me.session_id = :sessionId and me.closed = 0 and l.session_id = me.session_id order by asked.place`),
 
     findOldTerms: write(`
-      select json_arrayagg(json_array(l.group_id, l.term - ${MAX_TERM_RECORDS})) into @wb_old
+      ${UNCUT} select json_arrayagg(json_array(l.group_id, l.term - ${MAX_TERM_RECORDS})) into @wb_old
       from ${asked(':groupIds')} straight_join {lease} l on l.group_id = asked.name where l.session_id = :sessionId and l.term > ${MAX_TERM_RECORDS}`),
 
     forgetTerms: write(`
@@ -61,7 +61,7 @@ export function compileTermSql({ read, write }: StatementCompiler): TermSql {
         straight_join {term} t force index (primary) on t.group_id = asked.name and t.term = asked.term`),
 
     findReleased: write(`
-      select json_arrayagg(json_array(asked.name, asked.term, asked.reason)) into @wb_ended
+      ${UNCUT} select json_arrayagg(json_array(asked.name, asked.term, asked.reason)) into @wb_ended
       from ${askedLeases(':leases').replace("'$[1]')", "'$[1]', reason varchar(32) character set utf8mb4 path '$[2]')")}
       where not exists (select 1 from {lease} l where l.group_id = asked.name and l.term = asked.term and l.session_id = :sessionId)`),
 
@@ -70,7 +70,7 @@ export function compileTermSql({ read, write }: StatementCompiler): TermSql {
       where t.session_id = :sessionId and t.ended_at_ms is null and s.closed = 0`),
 
     findDead: write(`
-      select json_arrayagg(json_array(l.group_id, l.term)) into @wb_ended
+      ${UNCUT} select json_arrayagg(json_array(l.group_id, l.term)) into @wb_ended
       from ${asked('convert(@wb_taken using utf8mb4)')} straight_join {lease} l on l.group_id = asked.name
       where exists (select 1 from ${asked(':sessionIds').replace(/asked$/, 'dead')} where dead.name = l.session_id)`),
 

@@ -24,6 +24,12 @@ export class OpenedSessions {
     this.#homes.delete(sessionId);
   }
 
+  /** The servers that the session is known to be good for; `null` if another client has opened it. */
+  serversOf(sessionId: string): readonly string[] | null {
+    const home = this.#homes.get(sessionId);
+    return home === undefined ? null : [...home.servers];
+  }
+
   /** Whether a server is not one that the session belongs to. `ask` is called only for a server that was not met before. */
   async isLostOn(sessionId: string, server: string, ask: () => Promise<ServerRow>): Promise<boolean> {
     const home = this.#homes.get(sessionId);

@@ -8,6 +8,11 @@ import type { DriverConnection } from './mysql-driver.js';
  * long such a one stays.
  */
 const LOCK_WAIT_SECONDS = 2;
+/**
+ * On Galera a transaction begins when its server has caught up with what the others had committed by then: a connection may lead to another server than the last, and "unknown" and "not held" are for good.
+ * MariaDB knows the variable without a cluster, too, and MySQL skips it.
+ */
+const CATCH_UP = '/*M! , session wsrep_sync_wait = @@global.wsrep_sync_wait | 1 */';
 
 interface Waiter {
   readonly take: (connection: DriverConnection) => void;
@@ -101,7 +106,7 @@ export class OwnConnections implements ConnectionSource {
       this.#forget(connection);
     });
     connection.query(
-      { sql: `set session innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}`, rowsAsArray: true, typeCast: false },
+      { sql: `set session innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS} ${CATCH_UP}`, rowsAsArray: true, typeCast: false },
       (error) => {
         if (error !== null && error !== undefined) return fail(() => onError(error));
         if (isSettled) return;

@@ -1,5 +1,5 @@
-import type { HeartbeatRequest, HeartbeatResult } from '@wb/core';
-import { asked, isLive, NOW_US, remainingMs } from './mysql-fragments.js';
+import { MAX_STANDBY_RANK, type HeartbeatRequest, type HeartbeatResult } from '@wb/core';
+import { asked, isCredible, isLive, NOW_US, remainingMs } from './mysql-fragments.js';
 import { SERVER } from './server-identity.js';
 import type { Call, MysqlClient } from './mysql-client.js';
 import type { StatementCompiler, StepFactory } from './mysql-statement.js';
@@ -38,10 +38,11 @@ export function compilePlainHeartbeatSql({ read, write }: StatementCompiler): Pl
 
     answer: read(
       `select me.closed, me.grant_count,
-        (select count(*) from {session} o where ${isLive('o')}
-          and (o.opened_at_ms < me.opened_at_ms or (o.opened_at_ms = me.opened_at_ms and o.session_id < me.session_id))
-          and not exists (select 1 from ${asked(':holders')} where asked.name = o.session_id)),
-        asked.place, if(${isLive('s')}, ${remainingMs('s')}, 0), s.release_count, ${SERVER}
+        if(json_length(:holders) = 0, 0, (select count(*) from (select 1 from {session} i straight_join {session} o
+          where i.session_id = :sessionId and ${isLive('o')}
+          and (o.opened_at_ms < i.opened_at_ms or (o.opened_at_ms = i.opened_at_ms and o.session_id < i.session_id))
+          and not exists (select 1 from ${asked(':holders')} where asked.name = o.session_id) limit ${MAX_STANDBY_RANK}) older)),
+        asked.place, if(${isLive('s')} and ${isCredible('s')}, ${remainingMs('s')}, 0), s.release_count, ${SERVER}
       from {session} me left join ${asked(':holders')} on true left join {session} s on s.session_id = asked.name
       where me.session_id = :sessionId`,
       {

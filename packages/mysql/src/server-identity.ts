@@ -20,6 +20,11 @@ export interface ServerRow {
   readonly cluster: string | null;
 }
 
+/** Whether other servers may take writes to the same tables. */
+export function mayHaveOtherWriters({ server, cluster }: ServerRow): boolean {
+  return cluster !== null || server.startsWith('galera/');
+}
+
 /** Asks a server who it is. */
 export interface ServerSql {
   readonly server: StepFactory<Record<never, never>, ServerRow>;
