@@ -1,5 +1,7 @@
 /** Exit codes of `wb` itself, as `env` and `timeout` use them. Any other is COMMAND's own; 128 + n: signal n ended it. */
-export const EXIT: Readonly<Record<'timedOut' | 'failed' | 'cannotRun' | 'notFound' | 'signal', number>> = Object.freeze({
+export const EXIT: Readonly<Record<'unwell' | 'timedOut' | 'failed' | 'cannotRun' | 'notFound' | 'signal', number>> = Object.freeze({
+  /** `wb doctor` has found a problem. */
+  unwell: 1,
   /** The time given by `--timeout` has passed. */
   timedOut: 124,
   /** `wb` failed: wrong usage, a wrong configuration, a database that cannot be used. */

@@ -9,9 +9,28 @@ export const machineClock: Clock = Object.freeze({
   schedule: (delayMs: number, callback: () => void): Timer => systemClock.schedule(delayMs, callback),
 });
 
+/** A time of day for people, in UTC: `2030-01-02 12:00:00.000`. @param wallMs In ms since 1970. */
+export function timeOfDay(wallMs: number): string {
+  return new Date(wallMs).toISOString().replace('T', ' ').replace('Z', '');
+}
+
 /** Resolves `ms` from now. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     systemClock.schedule(ms, resolve);
+  });
+}
+
+/** Resolves `ms` from now, or when the signal aborts. Leaves no timer behind. */
+export async function pauseUnless(signal: AbortSignal, ms: number): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      timer.cancel();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = systemClock.schedule(ms, end);
+    signal.addEventListener('abort', end, { once: true });
   });
 }

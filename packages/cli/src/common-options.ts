@@ -1,15 +1,20 @@
-import { InvalidArgumentError, type Command } from 'commander';
-import type { LeaseStore } from '@wb/core';
-import { openStore, type StoreTarget } from './adapters.js';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { resolveTimings, type LeaseStore, type TimingOptions, type Timings } from '@wb/core';
+import { openStore, type StorePurpose, type StoreTarget } from './adapters.js';
 import { CliError } from './cli-error.js';
 import { readConfigFile, type FileSettings } from './config-file.js';
-import { defaultStore, describeTarget, parseStoreUrl, redact } from './store-target.js';
+import { keepSecret } from './secrets.js';
+import { defaultStore, describeTarget, parseStoreUrl } from './store-target.js';
 
 /** Options that every command has. */
 export interface CommonOptions {
   readonly store?: string;
   readonly config?: string;
   readonly namespace?: string;
+  readonly schema?: string;
+  readonly pooler?: boolean;
   readonly verbose?: boolean;
 }
 
@@ -22,6 +27,8 @@ export function withCommonOptions(command: Command): Command {
     )
     .option('--config <file>', "the original's Config.toml: member, group, timings and database")
     .option('--namespace <prefix>', 'what the names of the tables begin with (default: wb_)')
+    .option('--schema <name>', 'the schema of the tables, of PostgreSQL (default: public)')
+    .option('--pooler', 'a pooler in transaction mode, such as PgBouncer, is between here and the database')
     .option('--verbose', 'show the whole of an error');
 }
 
@@ -32,32 +39,46 @@ export interface Opened {
   readonly file: FileSettings | null;
 }
 
-let lastTarget: StoreTarget | null = null;
-
-/** Takes the secrets of the store in use out of a text. */
-export function withoutSecrets(text: string): string {
-  return redact(text, lastTarget);
-}
-
 /**
  * Finds out which store is meant and makes it: `--store`, else the database of `--config`, else `WB_STORE`, else a file in the user's state folder, which is said.
  * @throws {@link CliError}
  */
-export async function openNamed(options: CommonOptions, say: (line: string) => void): Promise<Opened> {
+export async function openNamed(options: CommonOptions, say: (line: string) => void, purpose: StorePurpose): Promise<Opened> {
   if (options.store !== undefined && options.config !== undefined) {
     throw new CliError('--store and --config exclude each other: the file names its database', { hint: 'leave one of them out' });
   }
   const file = options.config === undefined ? null : readConfigFile(options.config);
-  const url = options.store ?? process.env['WB_STORE'];
-  let target: StoreTarget;
-  if (file !== null) target = file.target;
-  else if (url !== undefined && url !== '') target = parseStoreUrl(url);
-  else {
-    target = defaultStore();
-    say(`no store named: ${describeTarget(target)}, for this machine alone`);
-  }
-  lastTarget = target;
-  return { store: await openStore(target, options.namespace), target, file };
+  const target = file === null ? namedTarget(options, say, purpose) : file.target;
+  keepSecret(target);
+  return { store: await openStore(target, options, purpose), target, file };
+}
+
+function namedTarget({ store }: CommonOptions, say: (line: string) => void, purpose: StorePurpose): StoreTarget {
+  const url = store ?? process.env['WB_STORE'];
+  if (url !== undefined && url !== '') return parseStoreUrl(url);
+  const target = defaultStore();
+  // The user's own, and for the user alone.
+  if (purpose === 'use') mkdirSync(dirname(target.filename), { recursive: true, mode: 0o700 });
+  say(`no store named: ${describeTarget(target)}, for this machine alone`);
+  return target;
+}
+
+/** The timings of the command line, and what it leaves open of the file's; what both leave open follows from the others. */
+export function givenTimings(
+  { ttl, heartbeat }: { readonly ttl?: number; readonly heartbeat?: number },
+  file: FileSettings | null,
+): Timings {
+  const given: TimingOptions = {
+    ...(file === null ? {} : { ttlMs: file.coordinator.ttlMs, heartbeatMs: file.coordinator.heartbeatMs }),
+    ...(ttl === undefined ? {} : { ttlMs: ttl }),
+    ...(heartbeat === undefined ? {} : { heartbeatMs: heartbeat }),
+  };
+  return resolveTimings(given);
+}
+
+/** An option that is a duration: in seconds on the command line, in ms in the program. */
+export function secondsOption(flags: string, description: string, defaultMs: number): Option {
+  return new Option(flags, description).argParser(seconds).default(defaultMs, String(defaultMs / 1_000));
 }
 
 /** Reads a duration in seconds, and returns ms. */

@@ -38,6 +38,22 @@ describe('the configuration file', () => {
     ['a wrong duration', SEED.replace('Frequency = 1', 'Frequency = 0'), 'Config.toml:3:1: `heartbeatFrequency` (0)'],
     ['durations that do not fit', SEED.replace('Frequency = 1', 'Frequency = 3'), 'Config.toml:3:1: `heartbeatFrequency` (3 s) must be'],
     ['a type that is not known', `${SEED}type = "oracle"`, 'Config.toml:11:1: `type` ("oracle") is no database that is known'],
+    ['a type that every object has', `${SEED}dbType = "constructor"`, 'Config.toml:11:1: `dbType` ("constructor") is no database'],
+    [
+      'two types',
+      `${SEED}type = "mysql"\ndbType = "PostgreSQL"`,
+      'Config.toml:12:1: `dbType` ("PostgreSQL") and `type` ("mysql") are two databases',
+    ],
+    [
+      'a wrong type in an inline table',
+      `taskId = "a"\ngroupId = "g"\ndatabaseConfig = { user = "u", port = "1" }`,
+      'Config.toml:3:32: `port` must be a number, and is a string',
+    ],
+    [
+      'a duration that only follows from it',
+      SEED.replace('Interval = 6', 'Interval = 0.006').replace('Frequency = 1', 'Frequency = 0.001'),
+      'Config.toml:4:1: `ttlMs` (6)',
+    ],
     ['a missing key', SEED.replace('taskId = "add-unique-task"', ''), 'Config.toml: `taskId` is missing'],
     ['no TOML', SEED.replace('= 6', '= = 6'), 'Config.toml:4:25: not TOML'],
   ])('refuses %s with its line and column', (_, text, message) => {

@@ -31,13 +31,22 @@ const DATABASE: Readonly<Record<string, FieldType>> = {
   dbType: 'string',
 };
 
+/** What follows from a value of the file is refused under a name of ours. */
+const FILE_KEYS: Readonly<Record<string, string>> = Object.assign(Object.create(null), {
+  memberId: 'taskId',
+  ttlMs: 'livenessCheckInterval',
+  safetyMarginMs: 'livenessCheckInterval',
+  callDeadlineMs: 'livenessCheckInterval',
+  heartbeatMs: 'heartbeatFrequency',
+});
+
 /** The names that the original's file may give a database. */
-const TYPES: Readonly<Record<string, 'postgres' | 'mysql'>> = {
-  postgres: 'postgres',
-  postgresql: 'postgres',
-  mysql: 'mysql',
-  mariadb: 'mysql',
-};
+const TYPES: ReadonlyMap<string, 'postgres' | 'mysql'> = new Map([
+  ['postgres', 'postgres'],
+  ['postgresql', 'postgres'],
+  ['mysql', 'mysql'],
+  ['mariadb', 'mysql'],
+]);
 
 /**
  * Reads a file of the original, unchanged: its record, in seconds. `WB_DATABASE_USER` and `WB_DATABASE_PASSWORD` go before what the file says, so that
@@ -72,7 +81,7 @@ export function parseConfig(text: string, path: string, env: NodeJS.ProcessEnv):
     return { coordinator, groupId, target: databaseTarget(database, { text, path }, env) };
   } catch (error) {
     if (!(error instanceof WbOptionError)) throw error;
-    throw new CliError(`${at(text, path, [error.field])}${error.message}`, { cause: error });
+    throw new CliError(`${at(text, path, [FILE_KEYS[error.field] ?? error.field])}${error.message}`, { cause: error });
   }
 }
 
@@ -119,15 +128,22 @@ function typeOf(value: unknown): string {
 
 function databaseTarget(config: Readonly<Record<string, unknown>>, { text, path }: Source, env: NodeJS.ProcessEnv): StoreTarget {
   const { type, dbType, port, host, database } = config as Record<string, string | undefined> & { port?: number };
-  const name = type ?? dbType;
-  // The original's own file names no type: its database is PostgreSQL, unless the port says otherwise.
-  const adapter = name === undefined ? (port === 3306 ? 'mysql' : 'postgres') : TYPES[name.toLowerCase()];
-  if (adapter === undefined) {
-    const key = type === undefined ? 'dbType' : 'type';
+  const adapters = Object.entries({ type, dbType }).flatMap(([key, name]) => {
+    if (name === undefined) return [];
+    const adapter = TYPES.get(name.toLowerCase());
+    if (adapter !== undefined) return [adapter];
     throw new CliError(`${at(text, path, ['databaseConfig', key])}\`${key}\` (${JSON.stringify(name)}) is no database that is known`, {
-      hint: `known: ${Object.keys(TYPES).join(', ')}`,
+      hint: `known: ${[...TYPES.keys()].join(', ')}`,
     });
+  });
+  if (new Set(adapters).size > 1) {
+    throw new CliError(
+      `${at(text, path, ['databaseConfig', 'dbType'])}\`dbType\` (${JSON.stringify(dbType)}) and \`type\` (${JSON.stringify(type)}) are two databases`,
+      { hint: 'leave one of them out' },
+    );
   }
+  // The original's own file names no type: its database is PostgreSQL, unless the port says otherwise.
+  const adapter = adapters[0] ?? (port === 3306 ? 'mysql' : 'postgres');
   if (port !== undefined && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
     throw new CliError(`${at(text, path, ['databaseConfig', 'port'])}\`port\` (${port}) must be a whole number from 1 to 65535`);
   }

@@ -1,14 +1,21 @@
 import { createProgram } from './program.js';
 import { reportFailure } from './report-failure.js';
+import { surviveClosedPipes } from './closed-pipes.js';
 
 /**
  * Runs the `wb` command. Sets `process.exitCode`, and never rejects.
  * @param argv As `process.argv`.
  */
 export async function main(argv: readonly string[]): Promise<void> {
+  surviveClosedPipes();
+  const program = createProgram();
   try {
-    await createProgram().parseAsync([...argv]);
+    await program.parseAsync([...argv]);
   } catch (error) {
-    process.exitCode = reportFailure(error, argv.includes('--verbose'));
+    // Its own option: COMMAND may have one of that name.
+    process.exitCode = reportFailure(
+      error,
+      program.commands.some((command) => command.opts()['verbose'] === true),
+    );
   }
 }

@@ -22,4 +22,8 @@ export type KeeperReport =
   | { readonly kind: 'not-started'; readonly code: string }
   /** The deadline was near, and SIGTERM was sent. */
   | { readonly kind: 'terminated' }
+  /** COMMAND has not heeded that SIGTERM, and the lease is trusted again. */
+  | { readonly kind: 'trusted-again' }
+  /** Nothing in COMMAND's process group may be sent signals: it runs as another user. */
+  | { readonly kind: 'not-permitted'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'exited'; readonly exitCode: number | null; readonly signal: NodeJS.Signals | null };

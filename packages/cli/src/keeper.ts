@@ -1,16 +1,19 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Lease } from '@wb/core';
 import { machineClock } from './clock.js';
 import { CliError, EXIT } from './cli-error.js';
 import type { KeeperReport, KeeperRequest } from './keeper-messages.js';
+import { signalGroup } from './signal-group.js';
 
 /** How COMMAND ended. */
 export interface CommandEnd {
   /** Its exit code, or 128 + the number of the signal that ended it, or 126 or 127 when it could not be started. */
   readonly exitCode: number;
-  readonly isStarted: boolean;
+  /** Why it could not be started, such as `ENOENT`; `null`: it was. */
+  readonly startFault: string | null;
   /** SIGTERM was sent because the trust in the lease was about to end. */
   readonly isTrustLow: boolean;
 }
@@ -24,8 +27,11 @@ export interface CommandStart {
   readonly killAfterMs: number;
   /** How often the lease is looked at, in ms. */
   readonly renewMs: number;
-  readonly signalNumber: (signal: NodeJS.Signals) => number;
   readonly onStart: (pid: number) => void;
+  /** `true`: COMMAND has been sent SIGTERM, because the trust in the lease is about to end. `false`: it has not heeded that, and the lease is trusted again. */
+  readonly onTrustLow: (isLow: boolean) => void;
+  /** COMMAND runs as another user, and cannot be sent that signal, nor any other. */
+  readonly onNotPermitted: (signal: NodeJS.Signals) => void;
 }
 
 /** The keeper process, as `wb` sees it: see `keeper-process.ts`. One for the life of `wb`, started before it is needed. */
@@ -53,15 +59,20 @@ export class Keeper {
       child.once('error', reject);
       child.once('exit', () => reject(new CliError('the keeper process ended before it was ready')));
     });
-    child.once('exit', () => {
+    const lost = (): void => {
       keeper.kill();
       onLost();
+    };
+    child.once('exit', () => {
+      // Its last reports may still be on their way: one of them may be the pid of what is to be killed.
+      if (child.connected) child.once('disconnect', lost);
+      else lost();
     });
     return keeper;
   }
 
-  /** Runs COMMAND while the lease is trusted, and resolves when neither it nor anything in its process group is left. */
-  run({ command, args, env, lease, killAfterMs, renewMs, signalNumber, onStart }: CommandStart): Promise<CommandEnd> {
+  /** Runs COMMAND while the lease is trusted, and resolves when it has ended and what it left in its process group was killed. */
+  run({ command, args, env, lease, killAfterMs, renewMs, onStart, onTrustLow, onNotPermitted }: CommandStart): Promise<CommandEnd> {
     return new Promise((resolve) => {
       let isTrustLow = false;
       let renewal = machineClock.schedule(renewMs, () => renew());
@@ -69,19 +80,34 @@ export class Keeper {
         this.#send({ kind: 'renew', deadline: deadlineOf(lease) });
         renewal = machineClock.schedule(renewMs, renew);
       };
-      const end = (exitCode: number, isStarted: boolean): void => {
+      const end = (exitCode: number, startFault: string | null): void => {
         renewal.cancel();
         this.#pid = null;
         this.#onReport = null;
-        resolve({ exitCode, isStarted, isTrustLow });
+        resolve({ exitCode, startFault, isTrustLow });
       };
       this.#onReport = (report) => {
-        if (report.kind === 'started') {
-          this.#pid = report.pid;
-          onStart(report.pid);
-        } else if (report.kind === 'terminated') isTrustLow = true;
-        else if (report.kind === 'not-started') end(report.code === 'ENOENT' ? EXIT.notFound : EXIT.cannotRun, false);
-        else if (report.kind === 'exited') end(report.signal === null ? report.exitCode! : EXIT.signal + signalNumber(report.signal), true);
+        switch (report.kind) {
+          case 'started':
+            this.#pid = report.pid;
+            onStart(report.pid);
+            return;
+          case 'terminated':
+          case 'trusted-again':
+            isTrustLow = report.kind === 'terminated';
+            onTrustLow(isTrustLow);
+            return;
+          case 'not-permitted':
+            onNotPermitted(report.signal);
+            return;
+          case 'not-started':
+            end(report.code === 'ENOENT' ? EXIT.notFound : EXIT.cannotRun, report.code);
+            return;
+          case 'exited':
+            end(report.signal === null ? report.exitCode! : EXIT.signal + constants.signals[report.signal], null);
+            return;
+          case 'ready':
+        }
       };
       this.#send({ kind: 'start', command, args, env, deadline: deadlineOf(lease), killAfterMs });
     });
@@ -94,14 +120,9 @@ export class Keeper {
 
   /** Kills COMMAND's process group at once, and not by way of the keeper, which may be frozen. */
   kill(): void {
-    // And by way of it, for a COMMAND that it is about to start.
+    // And by way of it, for a COMMAND that it is about to start. It tells when that is not permitted.
     this.signal('SIGKILL');
-    if (this.#pid === null) return;
-    try {
-      process.kill(-this.#pid, 'SIGKILL');
-    } catch (error) {
-      if (Reflect.get(error as Error, 'code') !== 'ESRCH') throw error;
-    }
+    if (this.#pid !== null) signalGroup(this.#pid, 'SIGKILL');
   }
 
   /** Ends the keeper. COMMAND must have ended. */

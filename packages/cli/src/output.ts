@@ -1,8 +1,14 @@
 import Table from 'cli-table3';
+import { withoutSecrets } from './secrets.js';
 
-/** Writes a line for people to the standard error, so that the standard output stays COMMAND's. */
+/** Writes a line for people to the standard error, so that the standard output stays COMMAND's. It may have been written by others: it becomes one line, without secrets. */
 export function say(line: string): void {
-  process.stderr.write(`wb: ${line}\n`);
+  process.stderr.write(`wb: ${withoutSecrets(inOneLine(line))}\n`);
+}
+
+/** A text in one line. */
+export function inOneLine(text: string): string {
+  return text.trim().replaceAll(/\s*[\r\n]\s*/g, ' ');
 }
 
 /** Writes what was asked for to the standard output. */
@@ -43,6 +49,30 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n');
+}
+
+/** What a terminal shows. */
+interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * What draws a text over the one before, from the top of the terminal: each line is cleared to its end, and what is below. Lines that would wrap or scroll would stay for ever; they are cut off.
+ */
+export function screen(text: string, { rows, columns }: TerminalSize): string {
+  const lines = text.split('\n');
+  // The last line is left for the cursor.
+  const room = Math.max(1, rows - 1);
+  const isTooLong = lines.length > room;
+  const shown = isTooLong ? [...lines.slice(0, room - 1), `… and ${lines.length - room + 1} more`] : lines;
+  // Without wrapping: some characters are wider than one column.
+  return `\x1b[?7l\x1b[H${shown.map((line) => `${cut(line, columns)}\x1b[K\n`).join('')}\x1b[J\x1b[?7h`;
+}
+
+function cut(line: string, columns: number): string {
+  const characters = [...line];
+  return characters.length < columns ? line : `${characters.slice(0, Math.max(0, columns - 2)).join('')}…`;
 }
 
 /** A duration for people: `0.8 s`, `42 s`, `5 min`, `3 h`, `2 d`. */

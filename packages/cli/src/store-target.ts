@@ -1,6 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { StoreTarget } from './adapters.js';
 import { CliError } from './cli-error.js';
@@ -57,11 +56,9 @@ export function defaultStoreFile(env: NodeJS.ProcessEnv = process.env): string {
   return join(state, 'wb', 'wb.db');
 }
 
-/** The default store; makes its folder, for the user alone. */
+/** The default store. */
 export function defaultStore(env: NodeJS.ProcessEnv = process.env): StoreTarget & { readonly adapter: 'sqlite' } {
-  const filename = defaultStoreFile(env);
-  mkdirSync(dirname(filename), { recursive: true, mode: 0o700 });
-  return { adapter: 'sqlite', filename };
+  return { adapter: 'sqlite', filename: defaultStoreFile(env) };
 }
 
 /** The store in words, without any secret. */
@@ -75,22 +72,4 @@ export function describeTarget(target: StoreTarget): string {
   }
   const { host = 'localhost', port, database = '' } = target.fields;
   return `${target.adapter}://${host}${port === undefined ? '' : `:${port}`}/${database}`;
-}
-
-/** Takes the secrets of a target out of a text that somebody else wrote. */
-export function redact(text: string, target: StoreTarget | null): string {
-  let shown = text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s@]*@/gi, '$1***@');
-  const password = target === null || target.adapter === 'sqlite' ? undefined : passwordOf(target);
-  if (password) shown = shown.replaceAll(password, '***');
-  return shown;
-}
-
-function passwordOf(target: Exclude<StoreTarget, { adapter: 'sqlite' }>): string | undefined {
-  if ('fields' in target) return target.fields.password;
-  const written = /^[^:]+:\/\/[^:@]*:(.*)@[^@]*$/s.exec(target.connectionString)?.[1];
-  try {
-    return written === undefined ? undefined : decodeURIComponent(written);
-  } catch {
-    return written;
-  }
 }

@@ -10,7 +10,7 @@ export function membersCommand(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExamples:\n  wb members\n  wb members --json --store postgres://app@db/app')
     .action(async (options: CommonOptions & { readonly json?: boolean }) => {
-      const { store } = await openNamed(options, say);
+      const { store } = await openNamed(options, say, 'look');
       try {
         const members = await store.members();
         if (options.json === true) print(JSON.stringify(members, null, 2));

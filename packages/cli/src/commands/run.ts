@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { Option, type Command } from 'commander';
-import { createCoordinator, resolveTimings, type Coordinator } from '@wb/core';
+import { assertName, createCoordinator, type Coordinator } from '@wb/core';
 import { CliError, EXIT } from '../cli-error.js';
-import { openNamed, seconds, withCommonOptions, type CommonOptions } from '../common-options.js';
+import { givenTimings, openNamed, seconds, secondsOption, withCommonOptions, type CommonOptions } from '../common-options.js';
 import { Keeper } from '../keeper.js';
 import { resolveKillAfterMs } from '../kill-after.js';
 import { say } from '../output.js';
@@ -30,14 +30,22 @@ export function runCommand(program: Command): void {
     )
     .option('--group <name>', "the group (default: groupId of --config's file)")
     .option('--member <name>', "this member's name for people (default: taskId of --config's file, else the host's name)")
-    .option('--ttl <seconds>', 'the session TTL: how long a dead leader holds the group at most (default: 10)', seconds)
-    .option('--heartbeat <seconds>', 'how often the session is extended (default: a fifth of the TTL)', seconds)
+    .option(
+      '--ttl <seconds>',
+      "the session TTL: how long a dead leader holds the group at most (default: that of --config's file, else 10)",
+      seconds,
+    )
+    .option(
+      '--heartbeat <seconds>',
+      "how often the session is extended (default: that of --config's file, else a fifth of the TTL)",
+      seconds,
+    )
     .option(
       '--kill-after <seconds>',
       'how long before the trust in the lease ends COMMAND gets SIGTERM; at the end it gets SIGKILL (default: as long as the timings allow, at most 10)',
       seconds,
     )
-    .option('--stop-timeout <seconds>', 'how long COMMAND may take to end when wb is told to stop', seconds, 10_000)
+    .addOption(secondsOption('--stop-timeout <seconds>', 'how long COMMAND may take to end when wb is told to stop', 10_000))
     .addOption(
       new Option('--on-exit <what>', 'what follows the end of COMMAND: auto is exit after exit code 0, else yield')
         .choices([...ON_EXIT])
@@ -60,15 +68,14 @@ Examples:
 
 async function run(command: string, args: readonly string[], options: RunOptions): Promise<void> {
   const log = options.quiet === true ? (): void => undefined : say;
-  const { store, target, file } = await openNamed(options, log);
+  const { store, target, file } = await openNamed(options, log, 'use');
+  const warn = (line: string): void => say(`error: ${line}`);
   try {
     const groupId = options.group ?? file?.groupId;
     if (groupId === undefined) throw new CliError('no group is named', { hint: 'give --group NAME' });
-    const timings = resolveTimings({
-      ...(file === null || options.ttl !== undefined ? {} : file.coordinator),
-      ...(options.ttl === undefined ? {} : { ttlMs: options.ttl }),
-      ...(options.heartbeat === undefined ? {} : { heartbeatMs: options.heartbeat }),
-    });
+    // It is shown before anything else looks at it.
+    assertName('groupId', groupId);
+    const timings = givenTimings(options, file);
     const killAfterMs = resolveKillAfterMs(options.killAfter, timings);
     const memberId = options.member ?? file?.coordinator.memberId ?? hostname();
     const coordinator = createCoordinator({
@@ -80,7 +87,7 @@ async function run(command: string, args: readonly string[], options: RunOptions
     report(coordinator, options.quiet === true);
     // It kills COMMAND as it dies. Nothing is released: the session expires, and until then nobody else begins.
     const keeper = await Keeper.start(() => {
-      say('error: the keeper process was killed; COMMAND was killed with it');
+      warn('the keeper process was killed; COMMAND was killed with it');
       process.exit(EXIT.failed);
     });
     log(`member ${memberId} contends for group ${groupId} in ${describeTarget(target)}`);
@@ -96,6 +103,7 @@ async function run(command: string, args: readonly string[], options: RunOptions
         killAfterMs,
         stopTimeoutMs: options.stopTimeout,
         log,
+        warn,
       });
     } finally {
       await coordinator.close();
@@ -109,6 +117,11 @@ async function run(command: string, args: readonly string[], options: RunOptions
 function report(coordinator: Coordinator, isQuiet: boolean): void {
   coordinator.on('store-fault', ({ error, failureCount }) => {
     if (failureCount === 1) say(`the store failed, trying on: ${error.message}`);
+  });
+  coordinator.on('overrun', ({ term, settleDeadlineMs }) => {
+    say(
+      `error: COMMAND is still there ${settleDeadlineMs / 1_000} s after leadership ended: the lease of term ${term} is kept until it has ended`,
+    );
   });
   if (isQuiet) return;
   coordinator.on('store-recovered', () => say('the store answers again'));

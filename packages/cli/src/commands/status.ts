@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
-import type { LeaseStore } from '@wb/core';
+import { StoreError, type LeaseStore } from '@wb/core';
 import { pause } from '../clock.js';
-import { openNamed, seconds, withCommonOptions, type CommonOptions } from '../common-options.js';
-import { duration, print, say, table } from '../output.js';
+import { CliError } from '../cli-error.js';
+import { openNamed, secondsOption, withCommonOptions, type CommonOptions } from '../common-options.js';
+import { duration, inOneLine, print, say, screen, table } from '../output.js';
+import { withoutSecrets } from '../secrets.js';
 
 interface StatusOptions extends CommonOptions {
   readonly json?: boolean;
@@ -28,17 +30,17 @@ export function statusCommand(program: Command): void {
   withCommonOptions(program.command('status'))
     .summary('show who leads')
     .description('Shows for each group who leads, in which term and since when, how long the lease still stands, and how many stand by.')
-    .argument('<groups...>', 'the groups')
+    .argument('[groups...]', 'the groups (default: all that somebody leads or waits for)')
     .option('--json', 'print JSON; with --watch one line for each look')
     .option('--watch', 'show it again and again: in place on a terminal, as lines otherwise')
-    .option('--interval <seconds>', 'how often --watch looks', seconds, 1_000)
-    .addHelpText('after', '\nExamples:\n  wb status billing mail\n  wb status billing --watch\n  wb status billing --json')
+    .addOption(secondsOption('--interval <seconds>', 'how often --watch looks', 1_000))
+    .addHelpText('after', '\nExamples:\n  wb status\n  wb status billing mail\n  wb status billing --watch\n  wb status billing --json')
     .action(async (groupIds: readonly string[], options: StatusOptions) => {
-      const { store } = await openNamed(options, say);
+      const { store } = await openNamed(options, say, 'look');
       try {
         if (options.watch === true) await watch(store, groupIds, options);
         else {
-          const rows = await readRows(store, groupIds);
+          const rows = await readRows(store, await named(store, groupIds));
           print(options.json === true ? JSON.stringify(rows, null, 2) : statusTable(rows));
         }
       } finally {
@@ -48,15 +50,29 @@ export function statusCommand(program: Command): void {
 }
 
 async function watch(store: LeaseStore, groupIds: readonly string[], { json, interval }: StatusOptions): Promise<void> {
-  const isTerminal = process.stdout.isTTY && json !== true;
+  const { stdout } = process;
+  const isTerminal = stdout.isTTY && json !== true;
   for (;;) {
-    const rows = await readRows(store, groupIds);
-    if (json === true) print(JSON.stringify(rows));
-    // From the top, each line cleared to its end, and what is below.
-    else if (isTerminal) process.stdout.write(`\x1b[H${statusTable(rows).replaceAll('\n', '\x1b[K\n')}\x1b[K\n\x1b[J`);
-    else print(statusTable(rows));
+    try {
+      const rows = await readRows(store, await named(store, groupIds));
+      if (json === true) print(JSON.stringify(rows));
+      else if (isTerminal) stdout.write(screen(statusTable(rows), stdout));
+      else print(statusTable(rows));
+    } catch (error) {
+      if (!(error instanceof StoreError) || !error.isRetryable) throw error;
+      const line = `the store failed, trying on: ${error.message}`;
+      if (isTerminal) stdout.write(screen(withoutSecrets(inOneLine(line)), stdout));
+      else say(line);
+    }
     await pause(Math.max(100, interval));
   }
+}
+
+/** The groups that are meant. */
+async function named(store: LeaseStore, groupIds: readonly string[]): Promise<readonly string[]> {
+  if (groupIds.length > 0) return groupIds;
+  if (store.groups === undefined) throw new CliError('the store cannot tell which groups there are', { hint: 'name them' });
+  return (await store.groups()).toSorted();
 }
 
 /** Reads the groups, and what is known about their leaders. */
@@ -67,15 +83,17 @@ async function readRows(store: LeaseStore, groupIds: readonly string[]): Promise
     store.history === undefined ? [] : store.history(groupIds, 1),
   ]);
   const sessions = new Map(members.map((member) => [member.sessionId, member]));
+  const records = new Map(terms.map((record) => [record.groupId, record]));
   return views.map(({ groupId, term, holder, contenderCount }) => {
     const session = holder === null ? undefined : sessions.get(holder.sessionId);
-    const record = terms.find((candidate) => candidate.groupId === groupId && candidate.term === term);
+    const record = records.get(groupId);
     return {
       groupId,
       leader: holder?.memberId ?? null,
       sessionId: holder?.sessionId ?? null,
       term,
-      leadingForMs: holder === null ? null : (record?.beganAgoMs ?? null),
+      // The two were not read in one moment.
+      leadingForMs: holder !== null && record?.term === term ? record.beganAgoMs : null,
       remainingMs: holder?.remainingMs ?? null,
       standbyCount: holder === null ? contenderCount : Math.max(0, contenderCount - 1),
       heartbeatAgeMs: session === undefined ? null : Math.max(0, session.ttlMs - session.remainingMs),

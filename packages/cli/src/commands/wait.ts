@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { createCoordinator } from '@wb/core';
-import { machineClock } from '../clock.js';
+import { awaitObservation } from '../await-observation.js';
 import { CliError, EXIT } from '../cli-error.js';
 import { openNamed, seconds, withCommonOptions, type CommonOptions } from '../common-options.js';
 import { print, say } from '../output.js';
@@ -14,30 +14,26 @@ export function waitCommand(program: Command): void {
     .option('--timeout <seconds>', 'how long to wait at most (default: for ever)', seconds)
     .addHelpText('after', '\nExamples:\n  wb wait billing\n  wb wait billing --timeout 30 || echo "nobody leads"')
     .action(async (groupId: string, options: CommonOptions & { readonly timeout?: number }) => {
-      const { store } = await openNamed(options, say);
-      const coordinator = createCoordinator({ store, memberId: 'wb-wait', ttlMs: 5_000, heartbeatMs: 500 });
-      coordinator.on('store-fault', ({ error, failureCount }) => {
-        if (failureCount === 1) say(`the store failed, trying on: ${error.message}`);
-      });
+      const { store } = await openNamed(options, say, 'await');
+      const coordinator = createCoordinator({ store, memberId: 'wb-wait', ttlMs: 5_000, heartbeatMs: 500, migrate: false });
       try {
-        const observer = coordinator.observe(groupId);
-        let isTimedOut = false;
-        const timer =
-          options.timeout === undefined
-            ? null
-            : machineClock.schedule(options.timeout, () => {
-                isTimedOut = true;
-                observer.close();
-              });
-        for await (const { leader } of observer) {
-          if (leader === null) continue;
-          print(`${leader.memberId} ${leader.term}`);
-          break;
+        const awaited = await awaitObservation(coordinator, groupId, {
+          timeoutMs: options.timeout ?? null,
+          isSeen: ({ leader }) => leader !== null,
+          // It may have been started before the first member ever was.
+          mayLackTables: true,
+        });
+        if (awaited.kind === 'timed-out') {
+          const after = `after ${options.timeout! / 1_000} s`;
+          const { fault } = awaited;
+          const message =
+            fault === null
+              ? `nobody leads ${JSON.stringify(groupId)} ${after}`
+              : `it is not known ${after} whether anybody leads ${JSON.stringify(groupId)}: ${fault.message}`;
+          throw new CliError(message, { exitCode: EXIT.timedOut });
         }
-        timer?.cancel();
-        if (isTimedOut) {
-          throw new CliError(`nobody leads ${JSON.stringify(groupId)} after ${options.timeout! / 1_000} s`, { exitCode: EXIT.timedOut });
-        }
+        const { leader } = awaited.observation;
+        print(`${leader!.memberId} ${leader!.term}`);
       } finally {
         await coordinator.close();
         await store.close();
