@@ -42,6 +42,8 @@ const CAPABILITIES: LeaseStoreCapabilities = Object.freeze({
   fencing: false,
   history: false,
   resignRequests: false,
+  groups: false,
+  occurrences: false,
 });
 
 /** How many groups one script takes: a script keeps everyone else waiting. */
