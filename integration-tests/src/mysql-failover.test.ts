@@ -115,13 +115,17 @@ describeMysql('T6, a failover that loses commits', (lab, flavor) => {
       await proxy.switchTo(second);
       // Both are live in its rows, and the old term has come back to life: neither may be believed.
       const stale = { groupId: 'group', term: 1, sessionId: 'leader', remainingMs: () => 60_000 };
+      const write = { groupId: 'group', jobId: 'job', lease: stale, expectedVersion: 0, writeId: 'stale', record: '' };
+      expect(await answered(() => store.writeJob(write))).toEqual({ kind: 'fenced' });
+      expect(await store.readJobs('group')).toEqual([]);
       await expect(answered(() => store.fenced(stale, () => 'written'))).rejects.toMatchObject({ code: 'FENCED' });
       expect(await answered(() => store.claim('standby', ['group']))).toMatchObject([{ kind: 'refused', reason: 'session-dead' }]);
       expect(await answered(() => store.heartbeat({ sessionId: 'leader', holders: [] }))).toEqual({ alive: false });
       expect(await store.held('standby')).toMatchObject({ alive: false, leases: [] });
-      expect(await store.members()).toEqual([]);
-      // Who begins anew is served at once.
+      // Nobody begins in their groups before their work has stopped (T7): until they are closed, or expire.
       await store.openSession({ sessionId: 'new', memberId: 'new', ttlMs: 600_000 });
+      expect(await store.claim('new', ['group'])).toMatchObject([{ kind: 'refused', reason: 'held' }]);
+      for (const sessionId of ['leader', 'standby']) await store.closeSession(sessionId);
       expect(await store.claim('new', ['group'])).toMatchObject([{ kind: 'granted', term: 2 }]);
       expect(await store.heartbeat({ sessionId: 'new', holders: [] })).toMatchObject({ alive: true });
     });

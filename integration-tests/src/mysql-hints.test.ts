@@ -64,6 +64,19 @@ describeMysql('hints', (lab) => {
     await vi.waitFor(() => expect(watchers.every(({ hints }) => hints.some(names('group')))).toBe(true), SOON);
   });
 
+  it('W1: sessions that change in the same way at one moment do not hide each other', async () => {
+    const store = await lab().store();
+    for (const sessionId of ['session-1', 'session-2']) {
+      await store.openSession({ sessionId, memberId: 'm', ttlMs: 600_000 });
+      await store.claim(sessionId, [`group of ${sessionId}`]);
+    }
+    const { hints } = await watcher(lab());
+    await keeper(lab());
+    const connection = await lab().connection();
+    await connection.query(`update ${lab().table('session')} set closed = 2`);
+    await vi.waitFor(() => expect(hints.some(names('group of session-1')) && hints.some(names('group of session-2'))).toBe(true), SOON);
+  });
+
   it('W1: the end of the connection that has the bell is survived by its own watcher and by the others', async () => {
     const watchers = [await watcher(lab()), await watcher(lab())];
     const store = await holder(lab());

@@ -15,6 +15,32 @@ async function open(store: LeaseStore, sessionId: string, ttlMs = LONG_TTL_MS): 
   return sessionId;
 }
 
+interface PatchedConnection {
+  query(query: { readonly sql: string }, callback: (error: unknown, results: unknown) => void): unknown;
+}
+
+/** A client on a pool of the user's that takes one statement at a time, and stops for good before it sends the last one of a row of them. */
+function stoppingStore(lab: MysqlLab, stopsBefore: readonly RegExp[]): { readonly store: LeaseStore; readonly stopped: Promise<void> } {
+  const pool = createPool({ uri: lab.url });
+  let stop = (): void => undefined;
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  const awaited = [...stopsBefore];
+  pool.on('connection', (made) => {
+    const connection = made as unknown as PatchedConnection;
+    const query = connection.query.bind(connection);
+    connection.query = (options, callback) => {
+      if (awaited[0]?.test(options.sql) === true) awaited.shift();
+      return awaited.length === 0 ? stop() : query(options, callback);
+    };
+    lab.onEnd(async () => made.destroy());
+  });
+  const store = mysqlLeaseStore({ pool, namespace: lab.namespace });
+  lab.onEnd(() => store.close());
+  return { store, stopped };
+}
+
 /** A client on a pool of the user's that takes one statement at a time. */
 function plainStore(lab: MysqlLab): LeaseStore {
   const pool = createPool({ uri: lab.url });
@@ -76,6 +102,27 @@ describeMysql('locks', (lab) => {
     expect(await store.claim('rival', ['fenced'])).toMatchObject([{ kind: 'granted', term: 2, fresh: true }]);
   });
 
+  for (const [where, stopsBefore] of [
+    ['before it grants', [/^update.*term \+ 1/]],
+    ['before it commits', [/^update.*term \+ 1/, /^commit/]],
+  ] as const) {
+    it(`T9: a client that takes one statement at a time, and stops in the middle of a claim, ${where}, holds nobody up`, async () => {
+      const store = await lab().store();
+      await open(store, 'dying', 1);
+      await open(store, 'rival');
+      await untilDead(store, 'dying');
+      const { store: stopping, stopped } = stoppingStore(lab(), stopsBefore);
+      const frozen = await lab().store();
+      await open(frozen, 'frozen');
+      const stuck = stopping.claim('frozen', ['g', 'h'], { signal: new AbortController().signal });
+      stuck.catch(() => undefined);
+      await stopped;
+      // The server ends a silent client's transaction: long before its own default of hours.
+      await expect.poll(() => store.claim('rival', ['g']), { timeout: 10_000 }).toMatchObject([{ kind: 'granted' }]);
+      expect((await store.heartbeat({ sessionId: 'frozen', holders: [] })).alive).toBe(true);
+    });
+  }
+
   it('T8: a release waits for the transaction that holds its lease, and answers for certain', async () => {
     const store = await lab().store();
     await open(store, 's');
@@ -127,5 +174,34 @@ describeMysql('locks', (lab) => {
     await lab().until("select `count` as n from information_schema.innodb_metrics where name = 'lock_timeouts'", (n) => n > before);
     await connection.query('commit');
     expect(await heartbeat).toMatchObject({ alive: true });
+  });
+
+  it('O1: a write of a job waits for no heartbeat, and keeps none waiting', async () => {
+    const store = await lab().store();
+    const sessionId = await open(store, 'leader');
+    await store.claim(sessionId, ['g']);
+    const write = async (expectedVersion: number): Promise<unknown> =>
+      await store.writeJob?.({
+        groupId: 'g',
+        jobId: 'job',
+        lease: { sessionId, term: 1 },
+        expectedVersion,
+        writeId: `w${expectedVersion}`,
+        record: 'r',
+      });
+    const connection = await lab().connection();
+    // A heartbeat that has not committed.
+    await connection.query('start transaction');
+    await connection.query(`update ${lab().table('session')} set expires_at_ms = expires_at_ms + 1`);
+    expect(await write(0)).toEqual({ kind: 'written', version: 1 });
+    await connection.query('commit');
+    // A write that has its lease, and waits for its record.
+    await connection.query('start transaction');
+    await connection.query(`select * from ${lab().table('job')} for update`);
+    const late = write(1);
+    await lab().untilSomeoneWaits();
+    expect(await store.heartbeat({ sessionId, holders: [] })).toMatchObject({ alive: true });
+    await connection.query('commit');
+    expect(await late).toEqual({ kind: 'written', version: 2 });
   });
 });

@@ -54,6 +54,21 @@ describeMysql('round trips', (lab) => {
     });
   }
 
+  it('the claim of an occurrence takes one round trip with own connections', async () => {
+    const proxy = await TcpProxy.start(lab().url);
+    lab().onEnd(() => proxy.stop());
+    const store = await lab().store(proxy.url);
+    const lease = { sessionId: 'leader', term: 1 };
+    await store.openSession({ sessionId: 'leader', memberId: 'leader', ttlMs: 600_000 });
+    await store.claim('leader', ['group']);
+    for (const expectedVersion of [0, 1]) {
+      proxy.roundTripCount = 0;
+      const write = { groupId: 'group', jobId: 'job', lease, expectedVersion, writeId: `w${expectedVersion}`, record: 'r' };
+      expect(await store.writeJob?.(write)).toEqual({ kind: 'written', version: expectedVersion + 1 });
+      expect(proxy.roundTripCount).toBe(1);
+    }
+  });
+
   it("a pool of the user's is not closed with the store, and gets its connections back as they were", async () => {
     const pool = createPool({ uri: lab().url, multipleStatements: true, connectionLimit: 1 });
     lab().onEnd(() => pool.promise().end());

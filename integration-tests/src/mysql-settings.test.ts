@@ -1,7 +1,10 @@
 import { runLeaseStoreConformance, formatReport, type ConformanceTarget } from '@wb/conformance';
 import { mysqlLeaseStore } from '@wb/mysql';
 import { TABLE_NAMES } from '@wb/sql';
-import { createPool, type Pool, type PoolOptions } from 'mysql2';
+import type { LeaseStore } from '@wb/core';
+import { createPool, type Pool, type PoolOptions, type RowDataPacket } from 'mysql2';
+import { createConnection } from 'mysql2/promise';
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { describeMysql } from './servers/mysql-lab.js';
 import mariadb from './targets/mariadb.js';
@@ -44,7 +47,7 @@ const SETTINGS: readonly { readonly title: string; readonly pool: PoolOptions; r
   {
     title: 'ANSI_QUOTES, autocommit=0, READ COMMITTED, with CLIENT_FOUND_ROWS, statement by statement',
     pool: { multipleStatements: false },
-    session: ["sql_mode = 'ANSI_QUOTES'", 'autocommit = 0', 'transaction isolation level read committed'],
+    session: ["sql_mode = 'ANSI_QUOTES'", 'autocommit = 0', 'group_concat_max_len = 32', 'transaction isolation level read committed'],
   },
   {
     title: 'SERIALIZABLE, completion_type=CHAIN, a connection in latin1, a zone 13 hours east, one packet (F6)',
@@ -107,5 +110,49 @@ describeMysql('settings of connections', (lab, flavor) => {
         expect(ageMs).toBeLessThan(5_000);
       }
     }
+  });
+
+  it('the schema in the README is the one that migrate() makes', async () => {
+    const readme = readFileSync(new URL('../../packages/mysql/README.md', import.meta.url), 'utf8');
+    const ddl = /```sql\n(create table wb_session.*?)```/s.exec(readme)![1]!;
+    const connection = await lab().connection();
+    const names = ['made', 'by_hand'].map((name) => `${lab().namespace}${name}`) as [string, string];
+    const [made, byHand] = names;
+    // What the last line of the block says of each table.
+    const collation = flavor === 'mysql' ? 'utf8mb4_0900_bin' : 'utf8mb4_nopad_bin';
+    for (const name of names) await connection.query(`create database ${name} character set utf8mb4 collate ${collation}`);
+    lab().onEnd(async () => {
+      const admin = await createConnection({ uri: lab().url });
+      for (const name of names) await admin.query(`drop database ${name}`);
+      await admin.end();
+    });
+    const storeIn = (name: string): LeaseStore => {
+      const url = new URL(lab().url);
+      url.pathname = `/${name}`;
+      const store = mysqlLeaseStore({ connectionString: url.href, hints: false });
+      lab().onEnd(() => store.close());
+      return store;
+    };
+    await storeIn(made).migrate();
+    await connection.query(`use ${byHand}; ${ddl}`);
+    const shape = async (name: string): Promise<readonly unknown[]> => {
+      const [columns] = await connection.query<RowDataPacket[]>(
+        `select table_name, ordinal_position, column_name, column_type, is_nullable, column_default, collation_name, column_key
+        from information_schema.columns where table_schema = ? order by 1, 2`,
+        [name],
+      );
+      const [indexes] = await connection.query<RowDataPacket[]>(
+        `select table_name, index_name, seq_in_index, column_name, non_unique from information_schema.statistics where table_schema = ? order by 1, 2, 3`,
+        [name],
+      );
+      return [columns, indexes];
+    };
+    const expected = await shape(made);
+    expect(await shape(byHand)).toEqual(expected);
+    // All columns, and the columns of all indexes, of the six tables.
+    expect(expected.map((rows) => (rows as unknown[]).length)).toEqual([29, 11]);
+    const store = storeIn(byHand);
+    expect(await store.migrationSql!()).toEqual([]);
+    expect(await store.members()).toEqual([]);
   });
 });

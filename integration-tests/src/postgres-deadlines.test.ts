@@ -94,6 +94,16 @@ describeServer('postgres', 'deadlines', ({ url }) => {
     },
   );
 
+  it('T5: a store whose pool cannot connect closes all the same', async () => {
+    await using bench = new PostgresBench(url);
+    const proxy = await bench.proxy();
+    proxy.blackHole();
+    const store = bench.store({ pool: () => bench.pool({ connectionString: proxy.url, max: 1 }), connectTimeoutMs: 200 });
+    expect((await faultInTime((signal) => store.members({ signal }))).code).toBe('STORE_TIMEOUT');
+    await store.close();
+    proxy.heal();
+  });
+
   it('T5: when a call got no answer, connections that lie idle are closed, too: none of the next calls pays for one that is as dead', async () => {
     await using bench = new PostgresBench(url);
     const proxy = await bench.proxy();

@@ -1,5 +1,5 @@
 import { StoreError } from '@wb/core';
-import { startAnotherServer, type TestServer } from '@wb/test-servers';
+import { startAnotherServer, startInstalledServer, startPostgresStandby, type TestServer } from '@wb/test-servers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeServer } from './servers/describe-server.js';
 import { openSession, PostgresBench } from './servers/postgres-bench.js';
@@ -53,9 +53,47 @@ describeServer('postgres', 'T6, a failover that loses commits', ({ url }) => {
       expect(await copy.members()).toMatchObject([{ sessionId: 'leader' }]);
       expect(await answered(() => store.claim('leader', ['group']))).toMatchObject([{ kind: 'refused', reason: 'session-dead' }]);
       expect(await store.heartbeat({ sessionId: 'leader', holders: [] })).toEqual({ alive: false });
+      // Nobody begins in its groups before its work has stopped (T7): until it is closed, or expires.
+      expect(await copy.members()).toMatchObject([{ sessionId: 'leader' }]);
+      await store.closeSession('leader');
       expect(await copy.members()).toEqual([]);
     } finally {
       for (const admin of admins) await admin.query(`drop owned by ${role}; drop role ${role}`);
+    }
+  });
+
+  it('a session that a promoted standby shows as live is lost, and the members follow through the list of hosts', async (context) => {
+    const primary = await startInstalledServer('postgres');
+    if (primary === null) return context.skip('the programs of PostgreSQL are not installed');
+    const standby = (await startPostgresStandby(primary.url))!;
+    let isPrimaryUp = true;
+    try {
+      const { host } = new URL(standby.url);
+      const connectionString = primary.url.replace(new URL(primary.url).host, (first) => `${first},${host}`);
+      const standbyFirst = primary.url.replace(new URL(primary.url).host, (first) => `${host},${first}`);
+      await using bench = new PostgresBench(standby.url);
+      const store = await bench.migrated({ connectionString });
+      await openSession(store, 'leader');
+      expect(await store.claim('leader', ['group'])).toMatchObject([{ kind: 'granted', term: 1 }]);
+      // As long as it is a standby it is of no use to a store, and it has received everything.
+      await expect(bench.store().members()).rejects.toMatchObject({ code: 'STORE_REFUSED', isRetryable: true });
+      // A store behind poolers asks with each transaction, and goes on to the next server.
+      const behindPoolers = bench.store({ connectionString: standbyFirst, pooler: true });
+      expect(await answered(() => behindPoolers.members())).toMatchObject([{ sessionId: 'leader' }]);
+      const admin = await bench.client();
+      const received = async (): Promise<number> => (await admin.query(`select 1 from ${bench.table('lease')} where term = 1`)).rows.length;
+      await expect.poll(async () => await received().catch(() => 0), { timeout: 10_000 }).toBe(1);
+      await primary.stop();
+      isPrimaryUp = false;
+      await admin.query('select pg_promote(true, 30)');
+      expect(await answered(() => store.heartbeat({ sessionId: 'leader', holders: [] }))).toEqual({ alive: false });
+      await openSession(store, 'successor');
+      expect(await store.claim('successor', ['group'])).toMatchObject([{ kind: 'refused', reason: 'held' }]);
+      await store.closeSession('leader');
+      expect(await store.claim('successor', ['group'])).toMatchObject([{ kind: 'granted', term: 2 }]);
+    } finally {
+      if (isPrimaryUp) await primary.stop();
+      await standby.stop();
     }
   });
 });

@@ -57,7 +57,7 @@ describeServer('postgres', 'hints', ({ url }) => {
     await store.release(own, [{ groupId: 'group', term: 7 }]);
     // Notifications come in the order of their commits: none was before this one.
     await store.release(own, [{ groupId: 'group', term: 1 }]);
-    await vi.waitFor(() => expect(hints).toEqual([{ groupIds: ['group'] }]));
+    await vi.waitFor(() => expect(hints).toEqual([{ groupIds: ['group'], freed: true }]));
   });
 
   it("W1: what somebody else notifies on the store's channel is a hint that names nothing", async () => {

@@ -185,4 +185,34 @@ describeServer('postgres', 'what others have locked', ({ url }) => {
     await expired(store, holder);
     expect(await store.claim(rival, ['group'])).toMatchObject([{ kind: 'granted', term: 2 }]);
   });
+
+  it('O1: a write of a job waits for no heartbeat, and keeps none waiting', async () => {
+    await using bench = new PostgresBench(url);
+    const store = await bench.migrated();
+    const sessionId = await openSession(store, 'leader');
+    await store.claim(sessionId, ['group']);
+    const write = async (expectedVersion: number): Promise<unknown> =>
+      await store.writeJob?.({
+        groupId: 'group',
+        jobId: 'job',
+        lease: { sessionId, term: 1 },
+        expectedVersion,
+        writeId: `w${expectedVersion}`,
+        record: 'r',
+      });
+    const [other, observer] = [await bench.client(), await bench.client()];
+    // A heartbeat that has not committed.
+    await other.query('begin');
+    await other.query(`update ${bench.table('session')} set expires_at_ms = expires_at_ms`);
+    expect(await write(0)).toEqual({ kind: 'written', version: 1 });
+    await other.query('commit');
+    // A write that has its lease, and waits for its record.
+    await other.query('begin');
+    await other.query(`select from ${bench.table('job')} for update`);
+    const late = write(1);
+    await lockWaits(observer);
+    expect(await store.heartbeat({ sessionId, holders: [] })).toMatchObject({ alive: true });
+    await other.query('commit');
+    expect(await late).toEqual({ kind: 'written', version: 2 });
+  });
 });

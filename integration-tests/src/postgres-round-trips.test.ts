@@ -34,14 +34,19 @@ describeServer('postgres', 'round trips', ({ url }) => {
     },
   );
 
-  it.each(modes)('with %s, a claim, a release and a look at one group are one round trip each', async (_kind, source) => {
+  it.each(modes)('with %s, a claim, a release, a look and a write of a job are one round trip each', async (_kind, source) => {
     await using bench = new PostgresBench(url);
     const proxy = await bench.proxy();
     const options = source(bench, proxy.url);
     const store = await bench.migrated('pool' in options ? options : { connectionString: proxy.url, ...options });
     const sessionId = await openSession(store, 'own');
+    const lease = { term: 1, sessionId };
+    const write = { groupId: 'group', jobId: 'job', lease, writeId: 'w', record: 'r' };
     for (const call of [
       () => store.claim(sessionId, ['group']),
+      () => store.writeJob!({ ...write, expectedVersion: 0 }),
+      () => store.writeJob!({ ...write, expectedVersion: 1 }),
+      () => store.readJobs!('group'),
       () => store.read(['group']),
       () => store.release(sessionId, [{ groupId: 'group', term: 1 }]),
       () => store.held(sessionId),

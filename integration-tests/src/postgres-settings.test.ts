@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type pg from 'pg';
 import { expect, it, vi } from 'vitest';
 import { describeServer } from './servers/describe-server.js';
 import { freePort } from '@wb/test-servers';
@@ -68,6 +69,34 @@ describeServer('postgres', 'settings, roles and servers', ({ url }) => {
     },
   );
 
+  it("plans its own statements once for a connection, and leaves the planning of the user's as it was", async () => {
+    await using bench = new PostgresBench(url);
+    await bench.migrated();
+    const admin = await bench.client();
+    const names = ['plan_cache_mode', 'enable_seqscan', 'jit'] as const;
+    const current = names.map((name) => `current_setting('${name}')`).join(', ');
+    await admin.query(`create table ${bench.namespace}log (settings text)`);
+    await admin.query(`create function ${bench.namespace}note() returns trigger language plpgsql as $$ begin
+      insert into ${bench.namespace}log values (concat_ws(' ', ${current})); return new; end $$`);
+    await admin.query(
+      `create trigger note before insert on ${bench.table('lease')} for each row execute function ${bench.namespace}note()`,
+    );
+    const store = bench.store();
+    const sessionId = await openSession(store, 'session');
+    await store.claim(sessionId, ['group']);
+    const { rows } = await admin.query<{ settings: string }>(`select settings from ${bench.namespace}log`);
+    expect(rows).toEqual([{ settings: 'force_generic_plan off off' }]);
+    const inside = await store.fenced!({ groupId: 'group', term: 1, sessionId }, async (transaction) => {
+      const { rows: answer } = await (transaction as pg.Client).query<{ settings: string }>(
+        `select concat_ws(' ', ${current}) as settings`,
+      );
+      return answer[0];
+    });
+    const outside = await admin.query<{ settings: string }>(`select concat_ws(' ', ${current}) as settings`);
+    expect(inside).toEqual(outside.rows[0]);
+    expect(inside?.settings).toMatch(/^auto on /);
+  });
+
   it('the schema in the README is the one that migrate() makes', async () => {
     await using bench = new PostgresBench(url);
     await bench.migrated();
@@ -77,7 +106,7 @@ describeServer('postgres', 'settings, roles and servers', ({ url }) => {
     const admin = await bench.client();
     await admin.query(ddl.replaceAll('wb_', byHand));
     const shape = async (namespace: string): Promise<readonly (readonly unknown[])[]> => {
-      const like = `${namespace.replaceAll('_', '\\_')}(session|lease|contender|migration)`;
+      const like = `${namespace.replaceAll('_', '\\_')}(session|lease|term|contender|job|migration)`;
       const columns = await admin.query(
         `select c.relname, a.attnum, a.attname, a.atttypid::regtype::text, a.attnotnull, a.attcollation::regcollation::text, pg_get_expr(d.adbin, d.adrelid) as "default"
          from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
@@ -95,8 +124,8 @@ describeServer('postgres', 'settings, roles and servers', ({ url }) => {
     };
     const made = await shape(bench.namespace);
     expect(await shape(byHand)).toEqual(made);
-    // All columns and indexes of the four tables.
-    expect([made[0], made[1]].map((rows) => rows?.length)).toEqual([15, 6]);
+    // All columns and indexes of the six tables.
+    expect([made[0], made[1]].map((rows) => rows?.length)).toEqual([29, 8]);
     const store = bench.store({ namespace: byHand });
     await store.migrate();
     expect(await store.members()).toEqual([]);

@@ -7,8 +7,8 @@ import type { StoreAnswer, StoreRequest } from './store-messages.js';
 const PROGRAM = new URL('../dist/processes/store-client.js', import.meta.url);
 
 type Method = StoreRequest['method'];
-type Arguments<M extends Method> = Parameters<LeaseStore[M]>;
-type Result<M extends Method> = Awaited<ReturnType<LeaseStore[M]>>;
+type Arguments<M extends Method> = Parameters<NonNullable<LeaseStore[M]>>;
+type Result<M extends Method> = Awaited<ReturnType<NonNullable<LeaseStore[M]>>>;
 
 /** A process with a store for each file that it is asked about. */
 export class StoreProcess {

@@ -1,66 +1,33 @@
+import { beforeExit } from '@wb/test-servers';
+import type { JobRecord } from '@wb/schedule';
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { check } from './checker.js';
-import { clockFaults } from './clock-faults.js';
-import type { InjectedFault } from './injected-fault.js';
-import { nowMs } from './machine-time.js';
-import type { MemberFault } from './member-fault.js';
+import { clockFaults, clockRateFaults, WRONG_RATE } from './clock-faults.js';
+import type { FaultRunOptions, FaultRunResult } from './fault-run-result.js';
+import { LiveCheck, type LiveCheckRequest } from './live-check.js';
+import { nowMs, wallMs } from './machine-time.js';
+import { beginsOf } from './job-begins.js';
+import { checkJobs, type JobVerdict } from './job-check.js';
+import { jobNames } from './job-kind.js';
+import type { Ledger } from './ledger-check.js';
 import { Members } from './members.js';
-import { NemesisPlan, type PlannedFault } from './nemesis-plan.js';
+import { Nemesis, type AnyFault } from './nemesis.js';
+import { NemesisPlan } from './nemesis-plan.js';
 import { networkFaults } from './network-faults.js';
 import { processFaults } from './process-faults.js';
 import { StallWatch } from './stall-watch.js';
-import type { ServerFault, TargetServer } from './target.js';
+import type { TargetServer } from './target.js';
 import { loadTarget } from './targets/index.js';
 import type { Verdict, Violation } from './verdict.js';
 
-/** Options of {@link runFaults}. */
-export interface FaultRunOptions {
-  readonly target: string;
-  readonly seed: number;
-  /** How long faults are injected, in ms. */
-  readonly durationMs: number;
-  readonly memberCount: number;
-  readonly groupCount: number;
-  readonly ttlMs: number;
-  /** Where the histories go. */
-  readonly directory: string;
-  readonly plant?: string;
-  /** Ends the run as soon as the histories show a violation. */
-  readonly stopAtViolation?: boolean;
-  readonly onProgress?: (progress: Progress) => void;
-}
-
-/** How a run goes. */
-export interface Progress {
-  readonly faultCount: number;
-  readonly takeoverCount: number;
-  readonly violationCount: number;
-  readonly elapsedMs: number;
-  /** What was injected last. */
-  readonly last: string;
-}
-
-/** What a run came to. */
-export interface FaultRunResult extends Verdict {
-  readonly target: string;
-  readonly title: string;
-  readonly seed: number;
-  readonly members: readonly string[];
-  readonly groups: readonly string[];
-  readonly faults: readonly InjectedFault[];
-  readonly stallCount: number;
-  readonly startedAtMs: number;
-  readonly endedAtMs: number;
-  readonly takeoverCount: number;
-  /** How long it took until every group was led, each time that the faults had stopped, in ms. */
-  readonly recoveryMs: readonly number[];
-}
-
-/** What T9 allows beside the TTL and a heartbeat, in ms: starting processes and doing the work takes time on a busy machine. */
-const RECOVERY_SLACK_MS = 1_500;
-/** How long the first leaders, and an end of a fault, may take, in ms: programs and servers have to start. */
-const START_LIMIT_MS = 60_000;
+/** What T9 allows beside the TTL and a heartbeat, in ms: to begin to work takes time on a busy machine. */
+const RECOVERY_SLACK_MS = 1_000;
+/** How long the first leaders may take, in ms: programs have to start. */
+const START_LIMIT_MS = 120_000;
+/** How often the histories are looked at while the run goes on, in ms at least; and as a share of the time that it takes, at most. */
+const CHECK_EVERY_MS = 2_000;
+const CHECK_SHARE = 0.1;
 
 /** Starts members over a target, breaks things, lets everything recover now and then, and checks what everyone saw. A string says why the target cannot be had here. */
 export async function runFaults(options: FaultRunOptions): Promise<FaultRunResult | string> {
@@ -79,22 +46,22 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunResul
   }
 }
 
-type AnyFault = (MemberFault & { readonly of: 'member' }) | (ServerFault & { readonly of: 'server' });
-
 class FaultRun {
   readonly #options: FaultRunOptions;
   readonly #server: TargetServer;
   readonly #members: Members;
+  /** What the driver has seen itself. */
   readonly #violations: Violation[];
+  readonly #kinds: readonly string[];
   readonly #plan: NemesisPlan<AnyFault>;
+  readonly #nemesis: Nemesis;
   readonly #startedAtMs: number = nowMs();
-  readonly #faults: InjectedFault[] = [];
   readonly #recoveryMs: number[] = [];
   readonly #stallWatch = new StallWatch();
-  /** Members that suffer from something: one thing at a time, of each. */
-  readonly #suffering = new Set<string>();
-  #serverSuffers: Promise<unknown> = Promise.resolve();
-  #last = 'begins';
+  readonly #liveCheck = new LiveCheck();
+  readonly #isDisposed: () => void;
+  #foundCount = 0;
+  #ledFromMs = Infinity;
 
   private constructor(options: FaultRunOptions, server: TargetServer, members: Members, violations: Violation[]) {
     this.#options = options;
@@ -105,77 +72,95 @@ class FaultRun {
       ...[
         ...processFaults,
         ...(server.endpoints(members.names[0]!).length > 0 ? networkFaults : []),
-        ...(members.canSetClocks ? clockFaults : []),
+        ...(members.canSetClocks ? (options.jobCount === 0 ? clockFaults : clockRateFaults) : []),
       ].map((fault) => ({ ...fault, of: 'member' as const })),
-      ...server.faults.map((fault) => ({ ...fault, of: 'server' as const })),
+      ...server.faults
+        // A database in the members moves their clocks, too.
+        .filter(({ movesClock }) => options.jobCount === 0 || movesClock !== true || server.clockFile === undefined)
+        .map((fault) => ({ ...fault, of: 'server' as const })),
     ];
+    this.#kinds = faults.map(({ kind }) => kind);
     this.#plan = new NemesisPlan(options.seed, faults, options.memberCount, options.ttlMs);
+    this.#nemesis = new Nemesis(members, () => this.#report());
+    this.#isDisposed = beforeExit(() => this.dispose());
+    // It ends with its thread, whose answer then never comes.
+    void this.#lookNowAndThen();
   }
 
   static async begin(options: FaultRunOptions, server: TargetServer): Promise<FaultRun> {
-    const { target, ttlMs, groupCount, memberCount, directory, plant = null } = options;
+    const { target, ttlMs, groupCount, jobCount, memberCount, directory, plant = null } = options;
     const violations: Violation[] = [];
     const members = await Members.start({
       target,
       server,
       memberCount,
       groups: Array.from({ length: groupCount }, (_, at) => `group-${at + 1}`),
+      jobGroups: jobNames(jobCount),
       ttlMs,
       heartbeatMs: ttlMs / 5,
       unitMs: Math.max(60, groupCount * 15),
       directory,
       plant,
-      onUnexpectedEnd: (process, how) => violations.push({ rule: 'T7', atMs: nowMs(), message: `${process} ended by itself: ${how}` }),
+      onUnexpectedEnd: (process, how) =>
+        violations.push({ rule: 'exit', atMs: nowMs(), message: `${process} ended as it should not: ${how}` }),
     });
     const run = new FaultRun(options, server, members, violations);
-    if (!(await run.#untilAllLed(START_LIMIT_MS))) {
+    if (!(await run.#untilAllLed(START_LIMIT_MS)) && run.#foundCount === 0) {
       await run.dispose();
-      throw new Error(`${target}: the groups had no leaders ${START_LIMIT_MS} ms after the members were started`);
+      const why = violations.length === 0 ? `within ${START_LIMIT_MS} ms` : violations.map(({ message }) => message).join('; ');
+      throw new Error(`${target}: the groups had no leaders: ${why}`);
     }
+    run.#ledFromMs = nowMs();
     return run;
   }
 
   async toEnd(): Promise<FaultRunResult> {
-    const { durationMs, stopAtViolation = false } = this.#options;
-    let isOver = false;
-    while (!isOver) {
-      const { mode, faults } = this.#plan.next();
-      if (mode === 'storm') {
-        await this.#storm(faults);
+    while (this.#elapsedMs < this.#options.durationMs && !this.#isOver) {
+      const round = this.#plan.next();
+      if (round.mode === 'storm') {
+        await this.#nemesis.storm(round, () => this.#isOver);
         await this.#calm();
       } else {
-        for (const fault of faults) {
-          if (this.#elapsedMs >= durationMs) break;
-          await this.#strike(fault, new AbortController().signal);
+        for (const fault of round.faults) {
+          if (this.#elapsedMs >= this.#options.durationMs || this.#isOver) break;
+          await this.#nemesis.strikeOnce(fault);
           await this.#calm();
         }
       }
-      isOver =
-        this.#elapsedMs >= durationMs || this.#violations.length > 0 || (stopAtViolation && (await this.#verdict()).violations.length > 0);
+      if (this.#options.stopAtViolation === true && !this.#isOver) await this.#verdict();
     }
     const endedAtMs = nowMs();
+    const stoppedAtMs = wallMs();
     await this.#members.closeAll();
     const verdict = await this.#verdict(endedAtMs);
+    const jobs = this.#nemesis.failure === null ? await this.#jobVerdict(stoppedAtMs) : null;
     const { target, seed } = this.#options;
+    const { faults } = this.#nemesis;
     return {
       ...verdict,
+      jobs,
       target,
       title: this.#server.title,
       seed,
       members: this.#members.names,
       groups: this.#members.groups,
-      faults: this.#faults,
+      faults,
+      missedKinds: this.#kinds.filter((kind) => !faults.some((fault) => fault.kind === kind)),
       stallCount: this.#stallWatch.stalls.length,
       startedAtMs: this.#startedAtMs,
       endedAtMs,
       takeoverCount: verdict.leaderships.length - this.#members.groups.length,
+      limitMs: this.#limitMs,
       recoveryMs: this.#recoveryMs,
+      failure: this.#nemesis.failure?.message ?? null,
     };
   }
 
   async dispose(): Promise<void> {
+    await this.#liveCheck.close();
     this.#stallWatch.stop();
     await this.#members.dispose();
+    this.#isDisposed();
   }
 
   get #elapsedMs(): number {
@@ -187,43 +172,101 @@ class FaultRun {
     return ttlMs + ttlMs / 5 + RECOVERY_SLACK_MS;
   }
 
-  async #verdict(endedAtMs = nowMs()): Promise<Verdict> {
-    this.#members.poll();
-    const ledger = await this.#server.readLedger();
-    // Read again: what the ledger has must have been written down by somebody before.
-    this.#members.poll();
-    const verdict = check(this.#members.histories, ledger, {
-      limitMs: this.#limitMs,
-      members: this.#members.names,
-      faults: this.#faults,
-      stalls: this.#stallWatch.stalls,
-      endedAtMs,
-      clockGraceMs: this.#options.ttlMs,
-    });
-    return { ...verdict, violations: [...verdict.violations, ...this.#violations].toSorted((a, b) => a.atMs - b.atMs) };
+  /** What T9 allows a job beside: a call that is under way, a pause before it is repeated, and how far the clocks of two leaders may have come apart. */
+  get #jobLimitMs(): number {
+    const wrongForMs = this.#members.names.map((name) =>
+      this.#nemesis.faults.reduce(
+        (sum, { member, kind, fromMs, untilMs }) =>
+          member === name && clockRateFaults.some((fault) => fault.kind === kind) ? sum + untilMs - fromMs : sum,
+        0,
+      ),
+    );
+    return this.#limitMs + this.#options.ttlMs + 1_000 + 2 * WRONG_RATE * Math.max(...wrongForMs);
   }
 
-  /** Many faults at once. */
-  async #storm(faults: readonly PlannedFault<AnyFault>[]): Promise<void> {
-    const startedAtMs = nowMs();
-    const end = new AbortController();
-    const running: Promise<void>[] = [];
-    for (const fault of faults) {
-      await sleep(Math.max(0, startedAtMs + fault.atMs - nowMs()));
-      if (this.#violations.length > 0) break;
-      running.push(this.#strike(fault, end.signal));
+  /** Whether there is nothing more to be learned. */
+  get #isOver(): boolean {
+    return (
+      this.#nemesis.failure !== null || this.#violations.length > 0 || (this.#options.stopAtViolation === true && this.#foundCount > 0)
+    );
+  }
+
+  /** What the histories say so far, all the time; the database is not asked. */
+  async #lookNowAndThen(): Promise<void> {
+    for (;;) {
+      const sinceMs = nowMs();
+      const histories = this.#members.histories.map(({ process, path }) => ({ process, path }));
+      const count = await this.#liveCheck.count({ histories, limits: this.#limits() });
+      this.#foundCount = Math.max(this.#foundCount, count);
+      this.#report();
+      await sleep(Math.max(CHECK_EVERY_MS, (nowMs() - sinceMs) / CHECK_SHARE), undefined, { ref: false });
     }
-    end.abort();
-    await Promise.all(running);
+  }
+
+  async #verdict(endedAtMs = nowMs()): Promise<Verdict> {
+    const readAtMs = nowMs();
+    const rows = this.#nemesis.failure === null ? await this.#server.readLedger() : null;
+    return this.#check(rows === null ? null : { rows, readAtMs }, endedAtMs);
+  }
+
+  #limits(): LiveCheckRequest['limits'] {
+    const { ttlMs } = this.#options;
+    return {
+      limitMs: this.#limitMs,
+      members: this.#members.names,
+      groups: this.#members.groups,
+      faults: this.#nemesis.faults,
+      stalls: this.#stallWatch.stalls,
+      startedAtMs: Math.min(this.#ledFromMs, nowMs()),
+      ttlMs,
+      trustMs: ttlMs - ttlMs / 10,
+      jobs: { names: this.#members.jobGroups, limitMs: this.#jobLimitMs },
+    };
+  }
+
+  #check(ledger: Ledger | null, endedAtMs: number): Verdict {
+    // What the ledger has was written down before it was sent.
+    const untilMs = nowMs();
+    this.#members.poll();
+    const histories = this.#members.histories.map((history) => history.upTo(untilMs));
+    const verdict = check(histories, ledger, { ...this.#limits(), endedAtMs });
+    const violations = [...verdict.violations, ...this.#violations].toSorted((a, b) => a.atMs - b.atMs);
+    this.#foundCount = violations.length;
+    return { ...verdict, violations };
+  }
+
+  async #jobVerdict(stoppedAtMs: number): Promise<JobVerdict | null> {
+    const { jobGroups } = this.#members;
+    if (jobGroups.length === 0) return null;
+    const { store } = (await loadTarget(this.#options.target)).open(this.#server.url(this.#server.endpoints(this.#members.names[0]!)));
+    try {
+      const rows = await this.#server.readRuns();
+      const begins = beginsOf(this.#members.histories);
+      const facts = jobGroups.map(async (job) => {
+        const [entry] = await store.readJobs!(job);
+        return {
+          job,
+          record: entry === undefined ? null : (JSON.parse(entry.record) as JobRecord),
+          begins: begins.get(job) ?? [],
+          rows: rows.filter((row) => row.job === job),
+          stoppedAtMs,
+          limitMs: this.#jobLimitMs,
+        };
+      });
+      return checkJobs(await Promise.all(facts));
+    } finally {
+      await store.close();
+    }
   }
 
   /** No faults: every group must have a leader within a TTL and a heartbeat (T9). */
   async #calm(): Promise<void> {
+    if (this.#isOver) return;
     const startedAtMs = nowMs();
     const isLed = await this.#untilAllLed(this.#limitMs);
     if (isLed) this.#recoveryMs.push(nowMs() - startedAtMs);
     // If nobody leads for longer, the histories show it. The run goes on when somebody does.
-    else if (this.#violations.length === 0 && !(await this.#untilAllLed(START_LIMIT_MS))) {
+    else if (!this.#isOver && !(await this.#untilAllLed(START_LIMIT_MS)) && !this.#isOver) {
       this.#violations.push({
         rule: 'T9',
         atMs: nowMs(),
@@ -232,72 +275,26 @@ class FaultRun {
     }
   }
 
-  async #strike(planned: PlannedFault<AnyFault>, signal: AbortSignal): Promise<void> {
-    const { fault } = planned;
-    if (fault.of === 'member') {
-      await this.#strikeMember(fault, planned, signal);
-      return;
-    }
-    // One at a time: the next waits until the database has recovered from the last, or until the storm is over.
-    const before = this.#serverSuffers;
-    const strike = before.then(() => (signal.aborted ? undefined : this.#inject(fault, null, planned.forMs, () => fault.inject(), signal)));
-    this.#serverSuffers = strike.catch(() => undefined);
-    await strike;
-  }
-
-  async #strikeMember(fault: MemberFault, { member, forMs, dice }: PlannedFault<AnyFault>, signal: AbortSignal): Promise<void> {
-    const alive = this.#members.alive();
-    const names = this.#members.names;
-    const inOrder = names.map((_, at) => names[(member + at) % names.length]!);
-    const name = inOrder.find((each) => !this.#suffering.has(each) && alive.some((process) => process.start.member === each));
-    if (name === undefined) return;
-    const process = alive.find((each) => each.start.member === name)!;
-    this.#suffering.add(name);
-    await this.#inject(fault, name, forMs, () => fault.inject({ process, members: this.#members, forMs, dice }), signal);
-    this.#suffering.delete(name);
-  }
-
-  async #inject(
-    fault: MemberFault | ServerFault,
-    member: string | null,
-    forMs: number,
-    inject: () => Promise<() => Promise<void> | void>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { kind } = fault;
-    const fromMs = nowMs();
-    this.#last = member === null ? kind : `${kind}: ${member}`;
-    this.#report();
-    const heal = await inject();
-    const injectedAtMs = nowMs();
-    await sleep(forMs, undefined, { signal }).catch(() => undefined);
-    await within(START_LIMIT_MS, `${kind} was not over`, heal());
-    const untilMs = nowMs();
-    const sparesOthers = 'sparesOthers' in fault && fault.sparesOthers;
-    const movesClock = 'movesClock' in fault && fault.movesClock;
-    this.#faults.push({ kind, member, fromMs, untilMs, settledAtMs: sparesOthers ? injectedAtMs : untilMs, movesClock });
-  }
-
   #report(): void {
     const takeoverCount = this.#members.beginCount - this.#members.groups.length;
     this.#options.onProgress?.({
-      faultCount: this.#faults.length,
+      faultCount: this.#nemesis.faults.length,
       takeoverCount: Math.max(0, takeoverCount),
-      violationCount: this.#violations.length,
+      violationCount: Math.max(this.#foundCount, this.#violations.length),
       elapsedMs: this.#elapsedMs,
-      last: this.#last,
+      last: this.#nemesis.last,
     });
   }
 
   async #untilAllLed(limitMs: number): Promise<boolean> {
     const sinceMs = nowMs();
-    for (const endMs = sinceMs + limitMs; nowMs() < endMs && this.#violations.length === 0; await sleep(25)) {
+    for (const endMs = sinceMs + limitMs; nowMs() < endMs && !this.#isOver; await sleep(25)) {
       if (this.#unled(sinceMs).length === 0) return true;
     }
     return false;
   }
 
-  /** Groups in which nobody has done a unit of work since then. */
+  /** Groups in which nobody has done a unit of work, or begun a job, since then. */
   #unled(sinceMs: number): string[] {
     this.#members.poll();
     const alive = new Set(this.#members.alive().map(({ start }) => start.process));
@@ -307,21 +304,9 @@ class FaultRun {
       for (let at = records.length - 1; at >= 0 && records[at]!.atMs >= sinceMs; at -= 1) {
         const record = records[at]!;
         if (record.kind === 'unit') led.add(record.group);
+        else if (record.kind === 'job') led.add(record.job);
       }
     }
-    return this.#members.groups.filter((group) => !led.has(group));
-  }
-}
-
-async function within(limitMs: number, what: string, result: Promise<void> | void): Promise<void> {
-  const end = new AbortController();
-  const late = sleep(limitMs, undefined, { signal: end.signal }).then(() => {
-    throw new Error(`${what} after ${limitMs} ms`);
-  });
-  try {
-    await Promise.race([result, late]);
-  } finally {
-    end.abort();
-    late.catch(() => undefined);
+    return [...this.#members.groups, ...this.#members.jobGroups].filter((group) => !led.has(group));
   }
 }

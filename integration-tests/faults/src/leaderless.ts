@@ -20,19 +20,24 @@ export interface LivenessLimits {
   readonly faults: readonly InjectedFault[];
   /** When the machine itself stood still, and so everybody. */
   readonly stalls: readonly { readonly fromMs: number; readonly untilMs: number }[];
+  /** From when on every group was to be led. */
+  readonly startedAtMs: number;
   /** When the run ended: what is still without a leader then has been so until then. */
   readonly endedAtMs: number;
 }
 
-/** The gaps between the leaderships of one group, which are in order. */
-export function gapsOf(group: string, leaderships: readonly Leadership[], { faults, endedAtMs }: LivenessLimits): Gap[] {
+/** The gaps before, between and after the leaderships of one group, which are in order. */
+export function gapsOf(group: string, leaderships: readonly Leadership[], { faults, startedAtMs, endedAtMs }: LivenessLimits): Gap[] {
   const gaps: Gap[] = [];
-  let workedUntilMs = -Infinity;
+  let workedUntilMs = startedAtMs;
   for (const { beganAtMs, workedUntilMs: until, endedAtMs: settledAtMs } of leaderships) {
-    if (workedUntilMs > -Infinity && beganAtMs > workedUntilMs) gaps.push(gap(group, workedUntilMs, beganAtMs, faults));
+    if (beganAtMs > workedUntilMs) gaps.push(gap(group, workedUntilMs, beganAtMs, faults));
     workedUntilMs = Math.max(workedUntilMs, settledAtMs ?? until);
   }
-  if (workedUntilMs > -Infinity && endedAtMs > workedUntilMs) gaps.push(gap(group, workedUntilMs, endedAtMs, faults));
+  // Of a work that goes on nobody can tell yet when it will have its next unit. It has a leader as long as that is trusted.
+  const last = leaderships.at(-1);
+  if (last?.endedAtMs === null) workedUntilMs = Math.max(workedUntilMs, Math.min(last.trustedUntilMs, endedAtMs));
+  if (endedAtMs > workedUntilMs) gaps.push(gap(group, workedUntilMs, endedAtMs, faults));
   return gaps;
 }
 
@@ -46,16 +51,27 @@ function gap(group: string, fromMs: number, untilMs: number, faults: readonly In
  * T9: once faults have stopped, and somebody lives who could lead, a group has a working leader within the limit. So no gap may contain that long a stretch in which no fault begins or is
  * at work, and in which one and the same member suffers from none.
  */
-export function checkLiveness(gaps: readonly Gap[], limits: LivenessLimits): Violation[] {
+export function checkLiveness(
+  gaps: readonly Gap[],
+  limits: LivenessLimits,
+  violations: Violation[],
+): { readonly longestCalmGapMs: number } {
   const quiet = quietStretches(limits);
-  return gaps.flatMap(({ group, fromMs, untilMs }) => {
-    const longest = quiet.reduce(
+  let longestCalmGapMs = 0;
+  for (const { group, fromMs, untilMs } of gaps) {
+    const longestMs = quiet.reduce(
       (most, stretch) => Math.max(most, Math.min(stretch.untilMs, untilMs) - Math.max(stretch.fromMs, fromMs)),
       0,
     );
-    if (longest <= limits.limitMs) return [];
-    return [{ rule: 'T9', atMs: untilMs, message: `${group} had no leader for ${longest.toFixed(0)} ms in which nothing was broken` }];
-  });
+    longestCalmGapMs = Math.max(longestCalmGapMs, longestMs);
+    if (longestMs > limits.limitMs)
+      violations.push({
+        rule: 'T9',
+        atMs: untilMs,
+        message: `${group} had no leader for ${longestMs.toFixed(0)} ms in which nothing was broken`,
+      });
+  }
+  return { longestCalmGapMs };
 }
 
 /** The stretches of time in which the faults that there are keep nobody from leading who could. */

@@ -17,16 +17,25 @@ export interface Leadership {
   readonly abortReason: string | null;
 }
 
+type Draft = { -readonly [K in keyof Leadership]: Leadership[K] };
+
 /** Every leadership of a process, in the order in which they began. What cannot be is noted in `violations`. */
 export function leadershipsOf({ process, records }: ProcessHistory, violations: Violation[]): Leadership[] {
-  const begun = new Map<string, { -readonly [K in keyof Leadership]: Leadership[K] }>();
+  const begun = new Map<string, Draft>();
+  /** Those that go on, by their sessions: what extends a session extends them all. */
+  const open = new Map<string, Set<Draft>>();
   for (const record of records) {
-    if (record.kind !== 'begin' && record.kind !== 'unit' && record.kind !== 'abort' && record.kind !== 'end') continue;
+    if (record.kind === 'trust') {
+      for (const leadership of open.get(record.session) ?? []) leadership.trustedUntilMs = record.untilMs;
+      continue;
+    }
+    if (record.kind !== 'begin' && record.kind !== 'unit' && record.kind !== 'untold' && record.kind !== 'abort' && record.kind !== 'end')
+      continue;
     const { atMs, group, term } = record;
     const key = `${group}\0${term}`;
     const leadership = begun.get(key);
     if (record.kind === 'begin') {
-      const other = [...begun.values()].find((each) => each.group === group && each.endedAtMs === null);
+      const other = [...open.values()].flatMap((ofSession) => [...ofSession]).find((each) => each.group === group);
       if (other)
         violations.push({
           rule: 'T7',
@@ -35,7 +44,7 @@ export function leadershipsOf({ process, records }: ProcessHistory, violations: 
         });
       if (leadership) violations.push({ rule: 'T6', atMs, message: `${process} began ${group} in term ${term} twice` });
       const { session, untilMs } = record;
-      begun.set(key, {
+      const draft: Draft = {
         group,
         term,
         session,
@@ -45,22 +54,39 @@ export function leadershipsOf({ process, records }: ProcessHistory, violations: 
         workedUntilMs: atMs,
         endedAtMs: null,
         abortReason: null,
-      });
+      };
+      begun.set(key, draft);
+      const ofSession = open.get(session);
+      if (ofSession) ofSession.add(draft);
+      else open.set(session, new Set([draft]));
       continue;
     }
     if (!leadership) {
       violations.push({ rule: 'T10', atMs, message: `${process} worked on ${group} in term ${term}, which it never began` });
       continue;
     }
-    if (record.kind === 'unit') {
-      if (leadership.endedAtMs !== null)
-        violations.push({ rule: 'T7', atMs, message: `${process} worked on ${group} in term ${term} after its end` });
-      leadership.trustedUntilMs = record.untilMs;
-      leadership.workedUntilMs = atMs;
-    } else if (record.kind === 'abort') leadership.abortReason = record.reason;
-    else {
-      leadership.endedAtMs = atMs;
-      leadership.trustedUntilMs = Math.min(leadership.trustedUntilMs, atMs);
+    const worked = (rule: string, how: string): void => {
+      violations.push({ rule, atMs, message: `${process} worked on ${group} in term ${term} ${how}` });
+    };
+    switch (record.kind) {
+      case 'unit':
+        // Exact: nothing can come between the look at the lease and the signal, and the record.
+        if (leadership.endedAtMs !== null) worked('T7', 'after its end');
+        else if (leadership.abortReason !== null) worked('T4', 'after it had been told to stop');
+        else if (record.untilMs <= atMs) worked('T4', 'without any trust left');
+        leadership.trustedUntilMs = record.untilMs;
+        leadership.workedUntilMs = atMs;
+        break;
+      case 'untold':
+        worked('T4', 'and was not told that its trust had ended');
+        break;
+      case 'abort':
+        leadership.abortReason = record.reason;
+        break;
+      case 'end':
+        leadership.endedAtMs = atMs;
+        leadership.trustedUntilMs = Math.min(leadership.trustedUntilMs, atMs);
+        open.get(leadership.session)?.delete(leadership);
     }
   }
   return [...begun.values()];

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nowMs } from './machine-time.js';
 import type { Endpoint } from './target.js';
 
 /** What a member's way to a server is like. */
@@ -8,10 +9,13 @@ export type LinkCondition =
   | { readonly kind: 'good' }
   /** Nobody can connect; open connections are reset. */
   | { readonly kind: 'cut' }
-  /** What is sent in these directions gets lost, or, when `isKept`, arrives when the hole closes, however late. Nobody is told that anything has ended. */
+  /**
+   * What is sent in these directions gets lost, or, when `isKept`, arrives when the hole closes, however late. Nobody is told that anything has ended. A connection that has lost something stays dead in
+   * that direction, as no stream goes on with a gap in it.
+   */
   | { readonly kind: 'hole'; readonly toServer: boolean; readonly toMember: boolean; readonly isKept: boolean }
-  /** Every packet is late by this. */
-  | { readonly kind: 'delay'; readonly byMs: number }
+  /** Every packet is late by this, one way and the other. */
+  | { readonly kind: 'delay'; readonly toServerMs: number; readonly toMemberMs: number }
   /** A few bytes now and then. */
   | { readonly kind: 'drip'; readonly bytes: number; readonly everyMs: number }
   /** Requests arrive, and the connection is reset instead of the reply. */
@@ -52,7 +56,7 @@ export class Link implements Endpoint {
     this.#condition = condition;
     for (const wire of this.#wires) {
       if (condition.kind === 'cut') wire.reset();
-      else wire.conditionChanged(condition.kind === 'good');
+      else wire.conditionChanged();
     }
   }
 
@@ -122,8 +126,12 @@ class Wire {
     member.on('end', () => {
       if (this.#isServerLost) this.reset();
       else this.#toServer.push(null);
+      this.#endDead();
     });
-    server.on('end', () => this.#toMember.push(null));
+    server.on('end', () => {
+      this.#toMember.push(null);
+      this.#endDead();
+    });
     // A reset is passed on as a reset, if the way lets it through.
     for (const [socket, stream, isLost] of [
       [member, this.#toServer, () => this.#isMemberLost],
@@ -133,21 +141,23 @@ class Wire {
       socket.on('close', () => {
         if (!isLost()) stream.push('close');
         if (member.destroyed && server.destroyed) onGone();
+        else this.#endDead();
       });
     }
   }
 
-  conditionChanged(isGood: boolean): void {
+  conditionChanged(): void {
     this.#toServer.wake();
     this.#toMember.wake();
-    // Whoever ended its side while nobody could hear it is heard now.
-    const isOver = (socket: Socket): boolean => socket.destroyed || socket.readableEnded;
+    this.#endDead();
+  }
+
+  /** Of a dead connection nobody hears the end. It is over when one end has gone and the way is good again: else the other would keep it for ever. */
+  #endDead(): void {
+    const isOver = (socket: Socket, isLost: boolean): boolean => !isLost && (socket.destroyed || socket.readableEnded);
     if (
-      isGood &&
-      !this.#isMemberLost &&
-      !this.#toServer.isBusy &&
-      !this.#toMember.isBusy &&
-      (isOver(this.#member) || isOver(this.#server))
+      (this.#toServer.isDead && isOver(this.#member, this.#isMemberLost)) ||
+      (this.#toMember.isDead && isOver(this.#server, this.#isServerLost))
     ) {
       this.reset();
     }
@@ -170,13 +180,17 @@ class Wire {
   }
 }
 
-/** One direction of a connection: what came in goes out in this order, as the condition lets it. `null`: no more is sent; `'close'`: the sender is gone. */
+/** What is sent: bytes; `null`: no more will be; `'close'`: the sender is gone. */
+type Sent = Buffer | null | 'close';
+
+/** One direction of a connection: what came in goes out in this order, as the condition lets it. */
 class Stream {
   readonly #sink: Socket;
   readonly #condition: () => LinkCondition;
   readonly #direction: 'toServer' | 'toMember';
   readonly #isLost: () => boolean;
-  readonly #queue: (Buffer | null | 'close')[] = [];
+  readonly #queue: { sent: Sent; readonly dueAtMs: number }[] = [];
+  #hasLostBytes = false;
   #isRunning = false;
   #wake: () => void = () => undefined;
 
@@ -187,19 +201,26 @@ class Stream {
     this.#isLost = isLost;
   }
 
-  get isBusy(): boolean {
-    return this.#queue.length > 0;
+  /** Whether something has got lost in it, and the hole is closed. */
+  get isDead(): boolean {
+    return this.#hasLostBytes && !this.#isInHole;
   }
 
-  push(bytes: Buffer | null | 'close'): void {
+  get #isInHole(): boolean {
     const condition = this.#condition();
-    const isSwallowed = condition.kind === 'hole' && condition[this.#direction] && !condition.isKept;
-    if (isSwallowed || this.#isLost()) return;
+    return condition.kind === 'hole' && condition[this.#direction];
+  }
+
+  push(sent: Sent): void {
+    const condition = this.#condition();
+    if (this.#isInHole && condition.kind === 'hole' && !condition.isKept) this.#hasLostBytes = true;
+    if (this.#hasLostBytes || this.#isLost()) return;
     if (condition.kind === 'good' && !this.#isRunning) {
-      this.#emit(bytes);
+      this.#emit(sent);
       return;
     }
-    this.#queue.push(bytes);
+    const lateByMs = condition.kind === 'delay' ? condition[`${this.#direction}Ms`] : 0;
+    this.#queue.push({ sent, dueAtMs: nowMs() + lateByMs });
     if (!this.#isRunning) void this.#run();
   }
 
@@ -210,32 +231,37 @@ class Stream {
   async #run(): Promise<void> {
     this.#isRunning = true;
     while (this.#queue.length > 0) {
-      const condition = this.#condition();
-      if (condition.kind === 'hole' && condition[this.#direction]) {
+      if (this.#isInHole) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
         continue;
       }
-      const bytes = this.#queue[0]!;
-      if (condition.kind === 'delay') await sleep(condition.byMs);
-      if (condition.kind === 'drip' && bytes instanceof Buffer && bytes.length > condition.bytes) {
-        this.#emit(bytes.subarray(0, condition.bytes));
-        this.#queue[0] = bytes.subarray(condition.bytes);
+      const first = this.#queue[0]!;
+      const { sent } = first;
+      const waitMs = first.dueAtMs - nowMs();
+      if (waitMs > 0) {
+        await sleep(waitMs);
+        continue;
+      }
+      const condition = this.#condition();
+      if (condition.kind === 'drip' && sent instanceof Buffer && sent.length > condition.bytes) {
+        this.#emit(sent.subarray(0, condition.bytes));
+        first.sent = sent.subarray(condition.bytes);
         await sleep(condition.everyMs);
         continue;
       }
       this.#queue.shift();
-      this.#emit(bytes);
+      this.#emit(sent);
     }
     this.#isRunning = false;
   }
 
-  #emit(bytes: Buffer | null | 'close'): void {
+  #emit(sent: Sent): void {
     if (this.#sink.destroyed) return;
-    if (bytes === null) this.#sink.end();
-    else if (bytes === 'close') resetSocket(this.#sink);
-    else this.#sink.write(bytes);
+    if (sent === null) this.#sink.end();
+    else if (sent === 'close') resetSocket(this.#sink);
+    else this.#sink.write(sent);
   }
 }
 

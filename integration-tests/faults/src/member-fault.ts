@@ -8,6 +8,8 @@ export interface MemberFault {
   readonly lastsTtls: readonly [number, number];
   /** Whether the database hears nothing more of the member from the beginning on: then T9 counts from there, and not from the end. */
   readonly sparesOthers: boolean;
+  /** Whether it means nothing to one who does not lead: then it always aims at a leader. */
+  readonly isForLeaders?: boolean;
   /** Injects it. Resolves to what heals it. */
   inject(target: MemberFaultTarget): Promise<() => Promise<void> | void>;
 }

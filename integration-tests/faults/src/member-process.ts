@@ -2,9 +2,11 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { forgetFaketime } from './faketime.js';
 import type { MemberCommand, MemberNews, MemberStart } from './member-start.js';
 
 const PROGRAM = fileURLToPath(new URL('./member.js', import.meta.url));
+const PLANT = new URL('./plants/plant.js', import.meta.url).href;
 
 /** One process of a member, as the driver holds it. */
 export class MemberProcess {
@@ -17,6 +19,7 @@ export class MemberProcess {
   constructor(start: MemberStart, environment: Readonly<Record<string, string>>, onUnexpectedEnd: (how: string) => void) {
     this.start = start;
     this.#child = fork(PROGRAM, [JSON.stringify(start)], {
+      execArgv: start.isPatched ? ['--import', PLANT] : [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, ...environment },
     });
@@ -25,6 +28,7 @@ export class MemberProcess {
         if (news === 'live') resolve();
       });
       this.#child.on('exit', (code, signal) => {
+        forgetFaketime(this.#child.pid);
         if (!this.mayEnd) onUnexpectedEnd(signal ?? `exit code ${code}`);
         resolve();
       });
@@ -54,13 +58,18 @@ export class MemberProcess {
     await ended;
   }
 
-  /** Closes it in an orderly way; resolves when its process has ended. */
-  async close(): Promise<void> {
-    if (!this.isAlive) return;
+  /** Closes it in an orderly way; resolves when its process has ended: to what was wrong with that, or `null`. */
+  async close(limitMs: number): Promise<string | null> {
+    if (!this.isAlive) return null;
     this.mayEnd = true;
-    const ended = once(this.#child, 'exit');
+    const ended = once(this.#child, 'exit').then(([code, signal]) => (code === 0 ? null : String(signal ?? `exit code ${code}`)));
+    const isLate = new AbortController();
+    const late = sleep(limitMs, `not closed after ${limitMs} ms`, { signal: isLate.signal }).catch(() => null);
     this.send({ kind: 'close' });
-    await ended;
+    const problem = await Promise.race([ended, late]);
+    isLate.abort();
+    await this.kill();
+    return problem;
   }
 
   thaw(): void {

@@ -6,6 +6,8 @@ export interface MemberStart {
   readonly target: string;
   readonly url: string;
   readonly groups: readonly string[];
+  /** Groups with a job each, beside the others. */
+  readonly jobGroups: readonly string[];
   readonly ttlMs: number;
   readonly heartbeatMs: number;
   /** A pause between two units of work, in ms, on average. */
@@ -13,6 +15,8 @@ export interface MemberStart {
   readonly historyPath: string;
   /** The planted fault that it suffers from, by name; `null`: none. */
   readonly plant: string | null;
+  /** Whether that changes modules of the packages'. */
+  readonly isPatched: boolean;
 }
 
 /** What the driver can ask a member to do. */

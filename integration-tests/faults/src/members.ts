@@ -3,6 +3,7 @@ import { clockEnvironment, findLibfaketime, setOffset } from './faketime.js';
 import { HistoryReader } from './history-reader.js';
 import { Link } from './link.js';
 import { MemberProcess } from './member-process.js';
+import { plantedFaults } from './plants/planted-faults.js';
 import type { TargetServer } from './target.js';
 
 export interface MembersOptions {
@@ -10,6 +11,7 @@ export interface MembersOptions {
   readonly server: TargetServer;
   readonly memberCount: number;
   readonly groups: readonly string[];
+  readonly jobGroups: readonly string[];
   readonly ttlMs: number;
   readonly heartbeatMs: number;
   /** A pause between two units of work in one group, in ms, on average. */
@@ -17,8 +19,14 @@ export interface MembersOptions {
   /** Where the histories go. */
   readonly directory: string;
   readonly plant: string | null;
+  /** A process ended by itself, or not as it should when it was closed. */
   readonly onUnexpectedEnd: (process: string, how: string) => void;
 }
+
+/** How long a member may take to close, in TTLs: its work has to settle, its leases and its session have to be given back to a database that does not answer, until they have expired. */
+const CLOSE_TTLS = 5;
+/** As long as a server may take to come back, in ms: an occurrence of a job that is under way is run to its end before. */
+const CLOSE_WITH_JOBS_MS = 120_000;
 
 /** The members of a run: their processes, their ways to the database, their clocks, and what they have written down. */
 export class Members {
@@ -45,8 +53,19 @@ export class Members {
     return members;
   }
 
+  /** How long a member gives a call to the database, in ms: the default of the timings. */
+  get callDeadlineMs(): number {
+    const { ttlMs, heartbeatMs } = this.#options;
+    return Math.floor((ttlMs - heartbeatMs - ttlMs / 10) / 3);
+  }
+
   get groups(): readonly string[] {
     return this.#options.groups;
+  }
+
+  /** The groups with a job each. */
+  get jobGroups(): readonly string[] {
+    return this.#options.jobGroups;
   }
 
   /** Whether a member's wall clock can be moved: with libfaketime, and if the database's clock is not the member's own. */
@@ -56,13 +75,26 @@ export class Members {
 
   /** Another process of this member. */
   start(member: string): MemberProcess {
-    const { target, server, groups, ttlMs, heartbeatMs, unitMs, directory, plant, onUnexpectedEnd } = this.#options;
+    const { target, server, groups, jobGroups, ttlMs, heartbeatMs, unitMs, directory, plant, onUnexpectedEnd } = this.#options;
     const process = `${member}.${this.#processes.length + 1}`;
     const historyPath = join(directory, `${process}.jsonl`);
     this.histories.push(new HistoryReader(process, historyPath));
     const url = server.url(this.links(member));
     const started = new MemberProcess(
-      { member, process, target, url, groups, ttlMs, heartbeatMs, unitMs, historyPath, plant },
+      {
+        member,
+        process,
+        target,
+        url,
+        groups,
+        jobGroups,
+        ttlMs,
+        heartbeatMs,
+        unitMs,
+        historyPath,
+        plant,
+        isPatched: plant !== null && plantedFaults[plant]!.patches !== undefined,
+      },
       this.#libfaketime === null ? {} : { LD_PRELOAD: this.#libfaketime, ...clockEnvironment(this.#offsetFile(member)) },
       (how) => onUnexpectedEnd(process, how),
     );
@@ -73,6 +105,12 @@ export class Members {
   /** The processes that live and have not been told to end. */
   alive(): MemberProcess[] {
     return this.#processes.filter((process) => process.isAlive && !process.mayEnd);
+  }
+
+  /** The groups that a process leads, as far as its history was read. */
+  ledBy(process: MemberProcess): string[] {
+    const history = this.histories.find((each) => each.process === process.start.process);
+    return [...(history?.led ?? [])];
   }
 
   links(member: string): readonly Link[] {
@@ -97,15 +135,23 @@ export class Members {
     for (const history of this.histories) history.poll();
   }
 
+  /** Ends a process in an orderly way. */
+  async close(process: MemberProcess): Promise<void> {
+    const { ttlMs, jobGroups } = this.#options;
+    const problem = await process.close(jobGroups.length === 0 ? CLOSE_TTLS * ttlMs : CLOSE_WITH_JOBS_MS);
+    if (problem !== null) this.#options.onUnexpectedEnd(process.start.process, problem);
+  }
+
   /** Ends every process in an orderly way. */
   async closeAll(): Promise<void> {
-    await Promise.all(this.alive().map((process) => process.close()));
+    await Promise.all(this.alive().map((process) => this.close(process)));
   }
 
   /** Leaves nothing behind but the histories. */
   async dispose(): Promise<void> {
     await Promise.all(this.#processes.map((process) => process.kill()));
     await Promise.all([...this.#links.values()].flat().map((link) => link.close()));
+    this.#links.clear();
     for (const history of this.histories) history.close();
   }
 

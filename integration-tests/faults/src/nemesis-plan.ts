@@ -14,6 +14,8 @@ export interface PlannedFault<F extends PlannableFault> {
   readonly forMs: number;
   /** Whom it is meant for, from 0 on; the next one, if that one suffers already. */
   readonly member: number;
+  /** Whether it is rather meant for one who leads, if anybody does: the next one from `member` on. */
+  readonly aimsAtLeader: boolean;
   /** Whatever else the fault has to decide, from 0 to below 1. */
   readonly dice: number;
 }
@@ -29,6 +31,8 @@ const STORM_TTLS = 6;
 /** How far apart two faults of a storm are on average, in TTLs. */
 const STORM_GAP_TTLS = 0.3;
 const SINGLES = 4;
+/** How many of the faults aim at leaders: what befalls the others is seldom noticed. */
+const LEADER_SHARE = 0.6;
 
 /** Which faults come, in which order and for how long: by the seed alone, whatever happens in the run. Every kind comes once before one comes again. */
 export class NemesisPlan<F extends PlannableFault> {
@@ -65,6 +69,7 @@ export class NemesisPlan<F extends PlannableFault> {
       atMs,
       forMs: (least + random() * (most - least)) * this.#ttlMs,
       member: Math.floor(random() * this.#memberCount),
+      aimsAtLeader: random() < LEADER_SHARE,
       dice: random(),
     };
   }

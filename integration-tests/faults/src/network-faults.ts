@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Link, LinkCondition } from './link.js';
 import type { MemberFault } from './member-fault.js';
 
@@ -8,11 +9,28 @@ export const networkFaults: readonly MemberFault[] = [
   bad('black hole, late delivery', [0.2, 1.5], false, { kind: 'hole', toServer: true, toMember: true, isKept: true }),
   bad('requests lost', [0.2, 1.5], true, { kind: 'hole', toServer: true, toMember: false, isKept: false }),
   bad('requests late', [0.2, 1.5], false, { kind: 'hole', toServer: true, toMember: false, isKept: true }),
+  bad('replies lost', [0.2, 1.5], false, { kind: 'hole', toServer: false, toMember: true, isKept: false }),
   bad('replies late', [0.2, 1.5], false, { kind: 'hole', toServer: false, toMember: true, isKept: true }),
   // Requests go on arriving, and extend a session that its member has given up.
   bad('reset instead of the reply', [0.05, 1], false, { kind: 'lost replies' }),
-  bad('slow', [0.5, 2], false, { kind: 'delay', byMs: 60 }),
+  bad('slow', [0.5, 2], false, { kind: 'delay', toServerMs: 60, toMemberMs: 60 }),
   bad('dripping', [0.5, 2], false, { kind: 'drip', bytes: 40, everyMs: 15 }),
+  {
+    // Trust that is counted from the reply outlasts the session by as much as the reply was late, less the margin.
+    kind: 'replies slow, then killed',
+    lastsTtls: [0, 0.5],
+    sparesOthers: true,
+    inject: async ({ process, members, dice }) => {
+      const links = members.links(process.start.member);
+      const toMemberMs = members.callDeadlineMs * (0.55 + 0.3 * dice);
+      for (const link of links) link.become({ kind: 'delay', toServerMs: 0, toMemberMs });
+      // Until a heartbeat has gone this way, and its answer come.
+      await sleep(members.callDeadlineMs * 2);
+      await process.kill();
+      for (const link of links) link.heal();
+      return () => members.start(process.start.member).untilLive();
+    },
+  },
   {
     kind: 'half-open: the server is gone',
     lastsTtls: [0, 0],

@@ -31,17 +31,21 @@ export const processFaults: readonly MemberFault[] = [
     kind: 'closed',
     lastsTtls: [0, 0.5],
     sparesOthers: true,
+    isForLeaders: true,
     inject: async ({ process, members }) => {
-      await process.close();
+      await members.close(process);
       return () => members.start(process.start.member).untilLive();
     },
   },
   {
+    // All that it leads: as many hand-overs at once.
     kind: 'resigns',
     lastsTtls: [0, 0],
     sparesOthers: true,
-    inject: ({ process, members, dice }) => {
-      process.send({ kind: 'resign', group: members.groups[Math.floor(dice * members.groups.length)]! });
+    isForLeaders: true,
+    inject: ({ process, members }) => {
+      // Which jobs it leads its history does not say; of those that it does not, it has nothing to resign.
+      for (const group of [...members.ledBy(process), ...members.jobGroups]) process.send({ kind: 'resign', group });
       return Promise.resolve(NOTHING);
     },
   },
@@ -52,7 +56,7 @@ export const processFaults: readonly MemberFault[] = [
     inject: async ({ process, members, dice }) => {
       const twin = members.start(process.start.member);
       await twin.untilLive();
-      return () => (dice < 0.5 ? twin.kill() : twin.close());
+      return () => (dice < 0.5 ? twin.kill() : members.close(twin));
     },
   },
 ];

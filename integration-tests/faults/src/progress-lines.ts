@@ -1,4 +1,4 @@
-import type { Progress } from './fault-run.js';
+import type { Progress } from './fault-run-result.js';
 import { nowMs } from './machine-time.js';
 
 /** How often a line is written where nobody can overwrite it, in ms. */

@@ -1,37 +1,58 @@
-import type { LeaseStore } from '@wb/core';
+import type { FenceLease, LeaseStore } from '@wb/core';
 
-/** A write that may only be made while the lease stands. */
-export interface FencedWrite {
+/** A fenced write that the database has let in. */
+export interface LedgerRow {
   readonly id: string;
   readonly group: string;
   readonly term: number;
   readonly session: string;
-}
-
-/** A fenced write that the database has let in. */
-export interface LedgerRow extends FencedWrite {
-  /** For the store's clock no matter: the order in which the writes of one group were made. */
+  /** The order in which the writes of one group were made, whatever any clock says. */
   readonly position: number;
 }
 
-/** The table `ledger` that the members write to, in the same database as the leases: `id`, `group_id`, `term`, `session_id`, and `position`, which the database counts up. */
-export interface Ledger {
+/** A row for the table `ledger` that the members write to, in the same database as the leases. */
+export type Entry = Omit<LedgerRow, 'position'>;
+
+/** A target, as a member uses it. */
+export interface MemberDatabase {
+  /** As a user would make it. */
+  readonly store: LeaseStore;
+  /** Whether a transaction keeps everyone else from writing: then a leader that freezes in one is not succeeded before it thaws. */
+  readonly hasOneLock: boolean;
   /**
-   * Writes if the lease is still of this term and session, in one transaction which holds a takeover back until it has ended (T8), and which the database itself ends soon when
-   * this process does not. Settles within the deadline; rejects when the outcome is unknown.
+   * Writes to the ledger in a transaction, a fenced one of the store's (T8) if there is a lease. Resolves to the number of entries of the group's earlier terms that it saw: there will never be more.
+   * @throws FencedError if the lease does not stand; whatever else is thrown leaves the outcome unknown.
    */
-  write(write: FencedWrite): Promise<'written' | 'refused'>;
-  close(): Promise<void>;
+  write(entry: Entry, options: WriteOptions): Promise<number>;
+  /** In a fenced transaction of a job's: writes down that an occurrence was run. `unless-there`: a second row of an occurrence is not written; nothing but the fence keeps two from doing that at once. */
+  writeRun(transaction: unknown, run: JobRunRow, when: 'always' | 'unless-there'): Promise<void> | void;
+}
+
+/** A run of a job's occurrence, in the table `job_run`. */
+export interface JobRunRow {
+  readonly job: string;
+  readonly occurrence: number;
+  readonly scheduledAtMs: number;
+  readonly term: number;
+}
+
+/** How an entry is written. */
+export interface WriteOptions {
+  /** `null`: without a fence. */
+  readonly lease: FenceLease | null;
+  readonly maxHoldMs: number;
+  /** How long the transaction stays open before it writes, and after it, in ms. */
+  readonly pauseMs: readonly [before: number, after: number];
+  /** Called when the transaction is open, and the store has let it in. */
+  readonly onInside?: () => void;
 }
 
 /** A database that fault runs can be made on: what a member does with it, and how the driver starts it. */
 export interface FaultTarget {
   readonly name: string;
-  /** In a member: the store, as a user would make it. `url` is what {@link TargetServer.url} returned. */
-  openStore(url: string): LeaseStore;
-  /** In a member: the resource. A write takes at most `deadlineMs`. */
-  openLedger(url: string, deadlineMs: number): Ledger;
-  /** In the driver: starts the database, makes the table `ledger`, and resolves when all of it answers; a string says why it cannot be had on this machine. */
+  /** In a member. `url` is what {@link TargetServer.url} returned. */
+  open(url: string): MemberDatabase;
+  /** In the driver: starts the database, makes the tables `ledger` and `job_run`, and resolves when all of it answers; a string says why it cannot be had on this machine. */
   start(): Promise<TargetServer | string>;
 }
 
@@ -47,7 +68,7 @@ export interface TargetServer {
   readonly title: string;
   /** The servers that this member is to talk to, in its order of preference; the run puts a proxy of the member's own before each. Empty for a database without a network. */
   endpoints(member: string): readonly Endpoint[];
-  /** What the member's stores and ledgers are opened with, given the proxies before `endpoints(member)`, in the same order. */
+  /** What a member's database is opened with, given the proxies before `endpoints(member)`, in the same order. */
   url(proxies: readonly Endpoint[]): string;
   /** What it can be made to suffer. One at a time. */
   readonly faults: readonly ServerFault[];
@@ -57,6 +78,8 @@ export interface TargetServer {
   isBlockedByFrozen?(): Promise<boolean>;
   /** Every fenced write that is in the database, in the order of `position`. Not by way of a proxy. */
   readLedger(): Promise<readonly LedgerRow[]>;
+  /** Every run that is in the table `job_run`, in any order. Not by way of a proxy. */
+  readRuns(): Promise<readonly JobRunRow[]>;
   /** Stops it, and leaves nothing behind. Also in the middle of a fault. */
   stop(): Promise<void>;
 }

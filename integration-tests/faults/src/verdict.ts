@@ -19,4 +19,6 @@ export interface Verdict {
   readonly gaps: readonly Gap[];
   /** Trust that overlapped while the database's clock was moved: what T2 does not cover. */
   readonly clockOverlapCount: number;
+  /** The longest time for which a group had no leader while nothing was broken, in ms: T9 limits it. */
+  readonly longestCalmGapMs: number;
 }

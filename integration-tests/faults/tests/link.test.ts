@@ -45,18 +45,56 @@ describe('a link', () => {
 
   async function answer(socket: Socket, question: string): Promise<string> {
     socket.write(question);
+    return await textOf(socket, question.length);
+  }
+
+  async function textOf(socket: Socket, length: number): Promise<string> {
     let text = '';
-    while (text.length < question.length) text += String((await once(socket, 'data'))[0]);
+    while (text.length < length) text += String((await once(socket, 'data'))[0]);
     return text;
   }
 
-  it('lets everything through when it is good, slow or dripping', async () => {
+  async function took(what: () => Promise<unknown>): Promise<number> {
+    const sinceMs = performance.now();
+    await what();
+    return performance.now() - sinceMs;
+  }
+
+  it('lets everything through when it is good', async () => {
     const socket = await client();
     expect(await answer(socket, 'hello')).toBe('HELLO');
-    link.become({ kind: 'delay', byMs: 5 });
-    expect(await answer(socket, 'hello')).toBe('HELLO');
-    link.become({ kind: 'drip', bytes: 2, everyMs: 1 });
-    expect(await answer(socket, 'hello, again')).toBe('HELLO, AGAIN');
+  });
+
+  it('slow: each packet is late by as much as was said, both ways or one, and none waits for another', async () => {
+    const socket = await client();
+    await answer(socket, 'hello');
+    link.become({ kind: 'delay', toServerMs: 60, toMemberMs: 60 });
+    const bothMs = await took(async () => expect(await answer(socket, 'hello')).toBe('HELLO'));
+    expect(bothMs).toBeGreaterThanOrEqual(119);
+    link.become({ kind: 'delay', toServerMs: 0, toMemberMs: 60 });
+    const oneWayMs = await took(() => answer(socket, 'hello'));
+    expect(oneWayMs).toBeGreaterThanOrEqual(59);
+    // One after the other they would take as long as all of them together.
+    const manyMs = await took(async () => {
+      for (let count = 0; count < 20; count += 1) {
+        socket.write('a');
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await textOf(socket, 20);
+    });
+    expect(manyMs).toBeLessThan(20 * 60);
+  });
+
+  it('dripping: a few bytes at a time', async () => {
+    const socket = await client();
+    await answer(socket, 'hello');
+    link.become({ kind: 'drip', bytes: 2, everyMs: 10 });
+    const pieces: string[] = [];
+    atServer[0]!.on('data', (bytes) => pieces.push(String(bytes)));
+    const dripMs = await took(async () => expect(await answer(socket, 'hello, again')).toBe('HELLO, AGAIN'));
+    expect(pieces[0]).toBe('he');
+    // Five pauses before the last piece.
+    expect(dripMs).toBeGreaterThanOrEqual(49);
   });
 
   it('cut: resets what is open and lets nobody in, until it heals', async () => {
@@ -99,6 +137,40 @@ describe('a link', () => {
     link.heal();
     await atServerClosed;
     expect(atServer[0]!.bytesRead).toBe(5);
+  });
+
+  it('a hole that swallows: no connection goes on with a gap in it, until one end gives up', async () => {
+    const socket = await client();
+    await answer(socket, 'hello');
+    link.become({ kind: 'hole', toServer: true, toMember: false, isKept: false });
+    socket.write('lost');
+    const other = await client();
+    other.write('lost');
+    // What the first one sent is at the proxy by the time that the second is connected.
+    link.heal();
+    socket.write('later');
+    expect(await answer(await client(), 'hello')).toBe('HELLO');
+    expect(atServer[0]!.bytesRead).toBe(5);
+    const gone = closed(atServer[0]!);
+    socket.destroy();
+    await gone;
+    expect(atServer[0]!.bytesRead).toBe(5);
+  });
+
+  it('a hole for replies: the request arrives, and its answer is lost for good', async () => {
+    const socket = await client();
+    await answer(socket, 'hello');
+    link.become({ kind: 'hole', toServer: false, toMember: true, isKept: false });
+    const arrived = once(atServer[0]!, 'data');
+    socket.write('again');
+    expect(String((await arrived)[0])).toBe('again');
+    // Its answer is at the proxy by the time that another request has come this way.
+    const other = await client();
+    other.write('hello');
+    while (atServer.length < 2 || atServer[1]!.bytesRead < 5) await new Promise((resolve) => setImmediate(resolve));
+    link.heal();
+    expect(await answer(await client(), 'hello')).toBe('HELLO');
+    expect(socket.bytesRead).toBe(5);
   });
 
   it('lost replies: the request arrives, and the connection is reset instead of the reply', async () => {

@@ -22,6 +22,13 @@ describe('the plan of the nemesis', () => {
     }
   });
 
+  it('aims at leaders more often than not', () => {
+    const aims = rounds(9, 40).flatMap(({ faults }) => faults.map(({ aimsAtLeader }) => aimsAtLeader));
+    const share = aims.filter(Boolean).length / aims.length;
+    expect(share).toBeGreaterThan(0.5);
+    expect(share).toBeLessThan(0.7);
+  });
+
   it('has single faults and storms in turn; the faults of a storm come in order; every one lasts as long as its kind may', () => {
     const all = rounds(5, 6);
     expect(all.map(({ mode }) => mode)).toEqual(['single', 'storm', 'single', 'storm', 'single', 'storm']);

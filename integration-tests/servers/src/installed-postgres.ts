@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { InstancePrograms } from './private-instance.js';
+import { startPrivateInstance, type InstancePrograms } from './private-instance.js';
+import type { TestServer } from './start-server.js';
 
 /** Debian keeps the programs of every version in a folder of its own, outside of PATH. */
 const VERSIONS_FOLDER = '/usr/lib/postgresql';
@@ -17,12 +18,28 @@ export function postgresPrograms(): InstancePrograms | null {
     ],
     serve: ({ folder, port }) => [
       join(programs, 'postgres'),
-      ...['-D', join(folder, 'data'), '-p', String(port), '-k', folder, '-h', '127.0.0.1', '-F'],
+      ...['-D', join(folder, 'data'), '-p', String(port), '-k', folder, '-h', '127.0.0.1'],
     ],
     readyText: 'ready to accept connections',
     stopSignal: 'SIGINT',
     url: ({ port }) => `postgres://postgres@127.0.0.1:${port}/postgres`,
   };
+}
+
+/** A standby of a private instance, by streaming replication; `null` if PostgreSQL is not installed. */
+export async function startPostgresStandby(primaryUrl: string): Promise<TestServer | null> {
+  const programs = programFolder();
+  const instance = postgresPrograms();
+  if (programs === null || instance === null) return null;
+  const { hostname, port: primaryPort } = new URL(primaryUrl);
+  return await startPrivateInstance({
+    ...instance,
+    install: ({ folder }) => [
+      join(programs, 'pg_basebackup'),
+      ...['-h', hostname, '-p', primaryPort, '-U', 'postgres', '-D', join(folder, 'data'), '-R', '-X', 'stream', '-c', 'fast'],
+    ],
+    readyText: 'ready to accept read',
+  });
 }
 
 function programFolder(): string | null {

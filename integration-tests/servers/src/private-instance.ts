@@ -1,10 +1,10 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.js';
-import type { TestServer } from './start-server.js';
+import type { Storage, TestServer } from './start-server.js';
 
 /** The place of a private instance. */
 export interface InstancePlace {
@@ -28,9 +28,15 @@ export interface InstancePrograms {
   readonly url: (place: InstancePlace) => string;
 }
 
-/** Runs installed programs as a server of its own: in a temporary folder, on a free port of the loopback. It does not outlive this process. */
-export async function startPrivateInstance(programs: InstancePrograms): Promise<TestServer> {
-  const folder = mkdtempSync(join(tmpdir(), `wb-${programs.account}-`));
+/** A file system in memory, where the machine has one. */
+const MEMORY_FOLDER = '/dev/shm';
+/** How much room a server may need there, in bytes. */
+const ROOM_BYTES = 2 ** 30;
+
+/** Runs installed programs as a server of its own: in a temporary folder, in memory if there is room and it need not be on a disk, on a free port of the loopback. It does not outlive this process. */
+export async function startPrivateInstance(programs: InstancePrograms, storage: Storage = 'memory'): Promise<TestServer> {
+  const inMemory = storage === 'memory' && hasRoom(MEMORY_FOLDER);
+  const folder = mkdtempSync(join(inMemory ? MEMORY_FOLDER : tmpdir(), `wb-${programs.account}-`));
   const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
   const account = unprivilegedAccount(programs.account);
   if (account) chownSync(folder, account.uid, account.gid);
@@ -62,6 +68,7 @@ export async function startPrivateInstance(programs: InstancePrograms): Promise<
   return {
     url: programs.url(place),
     origin: 'installed',
+    storage: inMemory ? 'memory' : 'disk',
     stop: async () => {
       process.removeListener('exit', kill);
       server.kill(programs.stopSignal);
@@ -69,6 +76,15 @@ export async function startPrivateInstance(programs: InstancePrograms): Promise<
       removeFolder();
     },
   };
+}
+
+function hasRoom(folder: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize >= ROOM_BYTES;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a program can be run. */

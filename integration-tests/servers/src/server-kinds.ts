@@ -17,6 +17,5 @@ export const SERVER_KINDS: Readonly<Record<ServerKind, ServerKindInfo>> = {
   mariadb: { title: 'MariaDB', urlVariable: 'WB_TEST_MARIADB_URL', image: 'mariadb:11.8', programs: 'mariadbd and mariadb-install-db' },
 };
 
-export function isServerKind(name: string): name is ServerKind {
-  return Object.hasOwn(SERVER_KINDS, name);
-}
+/** What there is of several servers, for fault runs only: it needs Docker. */
+export const CLUSTER_KINDS: readonly string[] = ['postgres-pair', 'galera'];

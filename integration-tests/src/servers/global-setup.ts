@@ -1,10 +1,11 @@
 import {
-  assertRequiredKinds,
+  assertRequiredTargets,
   SERVER_KINDS,
   serverVersion,
   startDockerServer,
   startInstalledServer,
   startServer,
+  missingServer,
   type MissingServer,
   type ServerKind,
   type TestServer,
@@ -24,7 +25,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await Promise.all(stops.splice(0).map((stop) => stop()));
   };
   try {
-    assertRequiredKinds();
+    assertRequiredTargets(Object.keys(OLDER_IMAGES).map((kind) => `${kind}-older`));
     const postgres = await startServer('postgres');
     const mysql = await startServer('mysql');
     const mariadb = await startServer('mariadb');
@@ -64,7 +65,7 @@ function sqliteVersion(): string {
 /** A second version of a server: the one that is installed, else one in Docker. */
 async function startOlder(kind: keyof typeof OLDER_IMAGES, newer: TestServer | MissingServer): Promise<TestServer | MissingServer> {
   const { title, urlVariable } = SERVER_KINDS[kind as ServerKind];
-  const missing = (skipReason: string): MissingServer => ({ url: null, skipReason });
+  const missing = (skipReason: string): MissingServer => missingServer(`${kind}-older`, skipReason);
   if (newer.url === null) return newer;
   if (newer.origin === urlVariable) return missing(`${urlVariable} names the one ${title} to test on; without it there are two`);
   if (newer.origin === 'installed') return missing(`Docker does not run: there is only the ${title} that is installed`);

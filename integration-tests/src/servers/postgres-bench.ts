@@ -42,7 +42,7 @@ export class PostgresBench implements AsyncDisposable {
     const pool = new pg.Pool({ connectionString: this.url, ...config });
     pool.on('error', () => undefined);
     this.#ends.push(async () => {
-      if (!pool.ended) await pool.end();
+      if (!pool.ending) await pool.end();
     });
     return pool;
   }
@@ -54,7 +54,7 @@ export class PostgresBench implements AsyncDisposable {
   }
 
   /** A table of the store, as SQL. */
-  table(name: 'session' | 'lease' | 'contender', schema = 'public'): string {
+  table(name: 'session' | 'lease' | 'contender' | 'job', schema = 'public'): string {
     return `"${schema}"."${this.namespace}${name}"`;
   }
 

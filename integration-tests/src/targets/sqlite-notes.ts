@@ -17,6 +17,7 @@ export function sqliteNotes(open: (namespace: string) => Database.Database): Fen
     }
   };
   return {
+    isOneWriter: true,
     prepare: (namespace) => use(namespace, (database) => void database.exec(`create table ${namespace}note (note text not null)`)),
     write: (transaction, namespace, note) => {
       (transaction as SqliteTransaction).prepare(`insert into ${namespace}note (note) values (?)`).run(note);

@@ -1,10 +1,10 @@
-import { freePort } from '@wb/test-servers';
+import { beforeExit, freePort } from '@wb/test-servers';
 import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { clockEnvironment, findLibfaketime, setOffset } from '../faketime.js';
+import { clockEnvironment, findLibfaketime, moveClock, setOffset, type ClockLooks } from '../faketime.js';
 import type { PrivateServer } from './private-server.js';
 
 const run = promisify(execFile);
@@ -26,6 +26,7 @@ export interface DockerServerOptions {
   /** Where its data is: a small file system of its own, in memory, so that it can be filled up. */
   readonly dataFolder: string;
   readonly dataMegabytes: number;
+  readonly clockLooks: ClockLooks;
 }
 
 /** Whether Docker runs here and has the image. */
@@ -40,7 +41,7 @@ export async function startDockerServer(options: DockerServerOptions): Promise<P
   count += 1;
   const name = `wb-faults-${process.pid}-${count}`;
   const directory = mkdtempSync(join(tmpdir(), 'wb-faults-clock-'));
-  const clock = clockIn(directory, options.command[0]);
+  const clock = clockIn(directory, options.command[0], options.clockLooks);
   const port = await freePort();
   const docker = async (...args: string[]): Promise<string> => (await run('docker', args, { maxBuffer: 1e8 })).stdout;
   const remove = (...args: string[]): Promise<unknown> => docker(...args).catch(() => undefined);
@@ -48,7 +49,9 @@ export async function startDockerServer(options: DockerServerOptions): Promise<P
     await remove('rm', '--force', '--volumes', name, `${name}-keeper`);
     await remove('volume', 'rm', '--force', name);
     rmSync(directory, { recursive: true, force: true });
+    isStopped();
   };
+  const isStopped = beforeExit(stop);
   const mount = ['--volume', `${name}:${options.dataFolder}`];
   try {
     const size = `size=${options.dataMegabytes}m`;
@@ -94,17 +97,18 @@ exec docker-entrypoint.sh "$@"
 `;
 const program = (name: string): string => `#!/bin/sh
 PATH="\${PATH#${INSIDE}/bin:}"; export PATH
-LD_PRELOAD=${LIBRARY_INSIDE}; export LD_PRELOAD
+# Making the data folder needs no clock, and is slow with one that is looked up in a file.
+case "$*" in *--initialize*) ;; *) LD_PRELOAD=${LIBRARY_INSIDE}; export LD_PRELOAD ;; esac
 exec ${name} "$@"
 `;
 
 interface ContainerClock {
   readonly dockerArguments: readonly string[];
-  readonly set: (offset: string) => void;
+  readonly set: (offset: string) => Promise<void>;
 }
 
 /** The library comes from this machine; an image with another C library could not load it, but all that are used here can. */
-function clockIn(directory: string, name: string): ContainerClock | null {
+function clockIn(directory: string, name: string, looks: ClockLooks): ContainerClock | null {
   const library = findLibfaketime();
   if (library === null) return null;
   mkdirSync(join(directory, 'bin'));
@@ -114,10 +118,10 @@ function clockIn(directory: string, name: string): ContainerClock | null {
   chmodSync(directory, 0o755);
   const file = join(directory, 'offset');
   setOffset(file, '+0');
-  const environment = Object.entries(clockEnvironment(`${INSIDE}/offset`)).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
+  const environment = Object.entries(clockEnvironment(`${INSIDE}/offset`, looks)).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
   const mounts = ['--volume', `${directory}:${INSIDE}:ro`, '--volume', `${library}:${LIBRARY_INSIDE}:ro`];
   return {
     dockerArguments: [...mounts, ...environment, '--entrypoint', `${INSIDE}/bin/enter`],
-    set: (offset) => setOffset(file, offset),
+    set: (offset) => moveClock(file, offset, looks),
   };
 }

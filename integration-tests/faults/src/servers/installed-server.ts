@@ -1,14 +1,18 @@
-import { freePort, unprivilegedAccount, type InstancePrograms } from '@wb/test-servers';
+import { beforeExit, freePort, unprivilegedAccount, type InstancePrograms } from '@wb/test-servers';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { clockEnvironment, findLibfaketime, setOffset } from '../faketime.js';
+import { clockEnvironment, findLibfaketime, moveClock, setOffset, type ClockLooks } from '../faketime.js';
 import type { PrivateServer } from './private-server.js';
 
 /** Starts the installed programs of a server on a data folder of its own, with these settings. */
-export async function startInstalledServer(programs: InstancePrograms, settings: readonly string[]): Promise<PrivateServer> {
+export async function startInstalledServer(
+  programs: InstancePrograms,
+  settings: readonly string[],
+  clockLooks: ClockLooks,
+): Promise<PrivateServer> {
   const folder = mkdtempSync(join(tmpdir(), 'wb-faults-'));
   const account = unprivilegedAccount(programs.account);
   const place = { folder, port: await freePort() };
@@ -27,7 +31,7 @@ export async function startInstalledServer(programs: InstancePrograms, settings:
       ...account,
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...(library !== null && { LD_PRELOAD: library, ...clockEnvironment(offsetFile) }) },
+      env: { ...process.env, ...(library !== null && { LD_PRELOAD: library, ...clockEnvironment(offsetFile, clockLooks) }) },
     });
     for (const stream of [server.stdout!, server.stderr!]) {
       stream.on('data', (chunk: Buffer) => {
@@ -47,6 +51,12 @@ export async function startInstalledServer(programs: InstancePrograms, settings:
     for (const pid of familyOf(server!.pid!)) process.kill(pid, signal);
     return Promise.resolve();
   };
+  const stop = async (): Promise<void> => {
+    await end('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+    isStopped();
+  };
+  const isStopped = beforeExit(stop);
   await start();
   return {
     origin: 'installed',
@@ -60,12 +70,9 @@ export async function startInstalledServer(programs: InstancePrograms, settings:
       await start();
     },
     fillDisk: null,
-    setClock: library === null ? null : (offset) => setOffset(offsetFile, offset),
+    setClock: library === null ? null : (offset) => moveClock(offsetFile, offset, clockLooks),
     logs: () => Promise.resolve(output),
-    stop: async () => {
-      await end('SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 

@@ -15,12 +15,12 @@ export function machineFaults(server: PrivateServer, untilReady: () => Promise<u
             kind,
             lastsTtls: [0.5, 2],
             movesClock: true,
-            inject: () => {
-              setClock(offset);
-              return Promise.resolve(() => {
-                setClock('+0');
-                return ready();
-              });
+            inject: async () => {
+              await setClock(offset);
+              return async () => {
+                await setClock('+0');
+                await ready();
+              };
             },
           },
         ];

@@ -15,8 +15,8 @@ export interface PrivateServer {
   restart(): Promise<void>;
   /** Fills up its data's file system. Resolves to what makes room again. `null`: it has none of its own. */
   readonly fillDisk: (() => Promise<() => Promise<void>>) | null;
-  /** Sets its wall clock: `+3600` s, `-3600`, `+0`. `null`: without libfaketime. */
-  readonly setClock: ((offset: string) => void) | null;
+  /** Sets its wall clock: `+3600` s, `-3600`, `+0`; resolves when it goes by it. `null`: without libfaketime. */
+  readonly setClock: ((offset: string) => Promise<void>) | null;
   /** The end of what it said. */
   logs(): Promise<string>;
   /** Ends it for good and removes its data. */

@@ -6,6 +6,8 @@ const targets = {
   postgres: async () => (await import('./postgres.js')).postgres,
   mysql: async () => (await import('./mysql.js')).mysql,
   mariadb: async () => (await import('./mysql.js')).mariadb,
+  'postgres-pair': async () => (await import('./postgres-pair.js')).postgresPair,
+  galera: async () => (await import('./galera.js')).galera,
 } satisfies Readonly<Record<string, () => Promise<FaultTarget>>>;
 
 export const targetNames: readonly string[] = Object.keys(targets);

@@ -1,12 +1,11 @@
 import { machineFaults } from '../servers/machine-faults.js';
-import { mysqlLeaseStore } from '@wb/mysql';
 import { answering } from '../servers/private-server.js';
 import { startPrivateServer } from '../servers/start-private-server.js';
 import type { FaultTarget, TargetServer } from '../target.js';
 import { endpointOf, urlAt } from './endpoint.js';
 import { MysqlAdmin } from './mysql-admin.js';
+import { openMysql } from './mysql-database.js';
 import { mysqlFaults } from './mysql-faults.js';
-import { openMysqlLedger } from './mysql-ledger.js';
 
 /** MySQL, one server. */
 export const mysql: FaultTarget = mysqlTarget('mysql');
@@ -17,8 +16,7 @@ export const mariadb: FaultTarget = mysqlTarget('mariadb');
 function mysqlTarget(kind: 'mysql' | 'mariadb'): FaultTarget {
   return {
     name: kind,
-    openStore: (url) => mysqlLeaseStore({ connectionString: url }),
-    openLedger: openMysqlLedger,
+    open: openMysql,
     start: async (): Promise<TargetServer | string> => {
       const server = await startPrivateServer(kind);
       if (typeof server === 'string') return server;
@@ -34,6 +32,7 @@ function mysqlTarget(kind: 'mysql' | 'mariadb'): FaultTarget {
         url: ([proxy]) => urlAt(server.url, proxy!),
         faults: [...machineFaults(server, () => admin.untilReady()), ...mysqlFaults(admin)],
         readLedger: () => admin.readLedger(),
+        readRuns: () => admin.readRuns(),
         stop: () => server.stop(),
       };
     },

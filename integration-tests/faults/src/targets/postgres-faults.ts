@@ -44,7 +44,7 @@ async function takeAll(admin: PostgresAdmin): Promise<pg.Client[]> {
     `select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`,
   );
   for (;;) {
-    const results = await Promise.allSettled(Array.from({ length: 25 }, () => admin.connect()));
+    const results = await Promise.allSettled(Array.from({ length: 25 }, () => admin.tryToConnect()));
     clients.push(...results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
     if (results.some(({ status }) => status === 'rejected')) return clients;
   }

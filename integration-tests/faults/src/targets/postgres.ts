@@ -1,18 +1,16 @@
-import { postgresLeaseStore } from '@wb/postgres';
 import { machineFaults } from '../servers/machine-faults.js';
 import { answering } from '../servers/private-server.js';
 import { startPrivateServer } from '../servers/start-private-server.js';
 import type { FaultTarget, TargetServer } from '../target.js';
 import { endpointOf, urlAt } from './endpoint.js';
 import { PostgresAdmin } from './postgres-admin.js';
+import { openPostgres } from './postgres-database.js';
 import { postgresFaults } from './postgres-faults.js';
-import { openPostgresLedger } from './postgres-ledger.js';
 
 /** PostgreSQL, one server. */
 export const postgres: FaultTarget = {
   name: 'postgres',
-  openStore: (url) => postgresLeaseStore({ connectionString: url }),
-  openLedger: openPostgresLedger,
+  open: openPostgres,
   start: async (): Promise<TargetServer | string> => {
     const server = await startPrivateServer('postgres');
     if (typeof server === 'string') return server;
@@ -28,6 +26,7 @@ export const postgres: FaultTarget = {
       url: ([proxy]) => urlAt(server.url, proxy!),
       faults: [...machineFaults(server, () => admin.untilReady()), ...postgresFaults(admin)],
       readLedger: () => admin.readLedger(),
+      readRuns: () => admin.readRuns(),
       stop: () => server.stop(),
     };
   },

@@ -1,4 +1,5 @@
 import { sqliteLeaseStore } from '@wb/sqlite';
+import { beforeExit } from '@wb/test-servers';
 import Database from 'better-sqlite3';
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -7,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowMs } from '../machine-time.js';
 import { findLibfaketime, setOffset } from '../faketime.js';
-import type { FaultTarget, FencedWrite, Ledger, LedgerRow, ServerFault, TargetServer } from '../target.js';
+import type { Entry, FaultTarget, JobRunRow, LedgerRow, MemberDatabase, ServerFault, TargetServer } from '../target.js';
 
 /** How long a write lock of others lasts at most, in ms: a commit's time. A longer one is a frozen process's. */
 const LOCK_PATIENCE_MS = 100;
@@ -15,44 +16,45 @@ const LOCK_PATIENCE_MS = 100;
 /** SQLite, one file. */
 export const sqlite: FaultTarget = {
   name: 'sqlite',
-  openStore: (filename) => sqliteLeaseStore({ filename }),
-  openLedger: openSqliteLedger,
+  open: openSqlite,
   start: () => Promise.resolve(startSqlite()),
 };
 
-function openSqliteLedger(filename: string, deadlineMs: number): Ledger {
-  const database = new Database(filename, { timeout: 0 });
-  // The lease's table is there when the first leader is.
-  let transaction: ReturnType<typeof fencedInsert> | null = null;
+function openSqlite(filename: string): MemberDatabase {
+  const store = sqliteLeaseStore({ filename });
   return {
-    write: async (write) => {
-      for (const endMs = nowMs() + deadlineMs; ; await sleep(1 + Math.random() * 4)) {
-        try {
-          transaction ??= fencedInsert(database);
-          return transaction.immediate(write);
-        } catch (error) {
-          if (!isBusy(error) || nowMs() > endMs) throw error;
-        }
-      }
+    store,
+    hasOneLock: true,
+    write: async (entry, { lease, maxHoldMs, pauseMs: [before, after], onInside }) => {
+      const work = async (database: Pick<Database.Database, 'prepare'>): Promise<number> => {
+        onInside?.();
+        if (before > 0) await sleep(before);
+        database.prepare('insert into ledger (id, group_id, term, session_id) values (@id, @group, @term, @session)').run(entry);
+        if (after > 0) await sleep(after);
+        return database.prepare<Entry, number>('select count(*) from ledger where group_id = @group and term < @term').pluck().get(entry)!;
+      };
+      return await (lease === null
+        ? unfenced(filename, work)
+        : store.fenced(lease, (transaction) => work(transaction as Database.Database), { maxHoldMs }));
     },
-    close: () => {
-      database.close();
-      return Promise.resolve();
+    writeRun: (transaction, run, when) => {
+      (transaction as Database.Database)
+        .prepare(
+          `insert into job_run (job, occurrence, scheduled_at_ms, term) select @job, @occurrence, @scheduledAtMs, @term
+          ${when === 'always' ? '' : 'where not exists (select 1 from job_run where job = @job and occurrence = @occurrence)'}`,
+        )
+        .run(run);
     },
   };
 }
 
-function fencedInsert(database: Database.Database) {
-  const isHeld = database
-    .prepare<FencedWrite, number>('select count(*) from wb_lease where group_id = @group and term = @term and session_id = @session')
-    .pluck();
-  const insert = database.prepare<FencedWrite>('insert into ledger (id, group_id, term, session_id) values (@id, @group, @term, @session)');
-  // The claim of a later term needs the same write lock: it waits until this has committed.
-  return database.transaction((write: FencedWrite) => {
-    if (isHeld.get(write) === 0) return 'refused' as const;
-    insert.run(write);
-    return 'written' as const;
-  });
+async function unfenced(filename: string, work: (database: Database.Database) => Promise<number>): Promise<number> {
+  const database = new Database(filename, { timeout: 1_000 });
+  try {
+    return await work(database);
+  } finally {
+    database.close();
+  }
 }
 
 /** A new file in a folder of its own: a small file system, if this process may mount one, so that the disk can be full. */
@@ -65,9 +67,20 @@ function startSqlite(): TargetServer {
   const clockFile = join(directory, 'clock');
   setOffset(clockFile, '+0');
   const database = new Database(filename, { timeout: 5_000 });
+  const stop = (): Promise<void> => {
+    database.close();
+    if (isMounted) spawnSync('umount', ['--lazy', disk]);
+    rmSync(directory, { recursive: true, force: true });
+    isStopped();
+    return Promise.resolve();
+  };
+  const isStopped = beforeExit(stop);
   database.pragma('journal_mode = wal');
   database.exec(`create table ledger (
-    position integer primary key autoincrement, id text not null, group_id text not null, term integer not null, session_id text not null)`);
+    position integer primary key autoincrement, id text not null, group_id text not null, term integer not null, session_id text not null);
+    create index ledger_terms on ledger (group_id, term);
+    create table job_run (job text not null, occurrence integer not null, scheduled_at_ms integer not null, term integer not null);
+    create index job_run_occurrence on job_run (job, occurrence)`);
   return {
     title: `SQLite ${database.prepare<[], string>('select sqlite_version()').pluck().get()}`,
     endpoints: () => [],
@@ -98,12 +111,9 @@ function startSqlite(): TargetServer {
           .prepare<[], LedgerRow>('select position, id, group_id as "group", term, session_id as session from ledger order by position')
           .all(),
       ),
-    stop: () => {
-      database.close();
-      if (isMounted) spawnSync('umount', ['--lazy', disk]);
-      rmSync(directory, { recursive: true, force: true });
-      return Promise.resolve();
-    },
+    readRuns: () =>
+      Promise.resolve(database.prepare<[], JobRunRow>('select job, occurrence, scheduled_at_ms as scheduledAtMs, term from job_run').all()),
+    stop,
   };
 }
 
