@@ -12,7 +12,12 @@ export default defineConfig({
         ...source,
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'examples/*/src/**/*.test.ts', 'integration-tests/faults/tests/**/*.test.ts'],
+          include: [
+            'packages/*/src/**/*.test.ts',
+            'examples/*/src/**/*.test.ts',
+            'integration-tests/faults/tests/**/*.test.ts',
+            'benchmarks/src/**/*.test.ts',
+          ],
           sequence: { groupOrder: 0 },
         },
       },

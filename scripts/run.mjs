@@ -1,5 +1,5 @@
 /**
- * Brings everything that a command needs, then runs it: `node scripts/run.mjs demo|test|check|faults`. Works in a fresh clone with nothing but
+ * Brings everything that a command needs, then runs it: `node scripts/run.mjs demo|test|check|faults|fence-test|bench`. Works in a fresh clone with nothing but
  * Node and npm, and uses Node alone for that reason.
  */
 import { spawnSync } from 'node:child_process';
@@ -23,7 +23,9 @@ const staticChecks = [
 ];
 const commands = {
   demo: [build('--filter=@wb/example-demo'), ['demo', 'node', 'examples/demo/dist/main.js']],
+  bench: [build('--filter=@wb/benchmarks'), ['bench', 'node', 'benchmarks/dist/main.js']],
   faults: [build('--filter=@wb/faults'), ['faults', 'node', 'integration-tests/faults/dist/main.js']],
+  'fence-test': [build('--filter=@wb/faults'), ['fence test', 'node', 'integration-tests/faults/dist/fence/main.js']],
   test: [build(), ['test', 'vitest', 'run']],
   'check:static': staticChecks,
   check: [...staticChecks, ['unit tests and simulation', 'vitest', 'run', '--project', 'unit', '--project', 'simulation']],
