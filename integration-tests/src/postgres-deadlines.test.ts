@@ -46,7 +46,38 @@ describeServer('postgres', 'deadlines', ({ url }) => {
     const store = bench.store({ connectionString: proxy.url });
     for (const call of everyCall(store))
       expect(await faultInTime(call)).toMatchObject({ code: 'STORE_TIMEOUT', outcome: 'none', isRetryable: true });
-    await vi.waitFor(() => expect(proxy.openCount).toBe(0));
+    // Attempts to connect outlive their calls, for four times as long at most.
+    await vi.waitFor(() => expect(proxy.openCount).toBe(0), { timeout: 3 * DEADLINE_MS + SLACK_MS });
+  });
+
+  it('F17: a server that lets nobody in within a call is reached all the same: an attempt outlives its call, and the next calls take what it opened', async () => {
+    await using bench = new PostgresBench(url);
+    await bench.migrated();
+    const proxy = await bench.proxy();
+    // Three answers at least before the first statement can be sent, and one more for that.
+    proxy.answerDelayMs = 0.4 * DEADLINE_MS;
+    const store = bench.store({ connectionString: proxy.url });
+    const look = (): Promise<unknown> => store.members({ signal: AbortSignal.timeout(DEADLINE_MS) });
+    await expect(look()).rejects.toMatchObject({ code: 'STORE_TIMEOUT', outcome: 'none' });
+    for (let failureCount = 1; ; failureCount += 1) {
+      expect(failureCount).toBeLessThan(4);
+      if (await look().then(() => true, () => false)) break;
+    }
+    expect(proxy.acceptedCount).toBe(1);
+  });
+
+  it('F11: a call does not wait for an attempt to which the server has said nothing: after a black hole the next one is answered', async () => {
+    await using bench = new PostgresBench(url);
+    await bench.migrated();
+    const proxy = await bench.proxy();
+    proxy.blackHole();
+    const store = bench.store({ connectionString: proxy.url });
+    expect((await faultInTime((signal) => store.members({ signal }))).code).toBe('STORE_TIMEOUT');
+    proxy.heal();
+    // The attempt still goes on: what it sent is lost.
+    expect(proxy.openCount).toBe(1);
+    expect(await store.members({ signal: AbortSignal.timeout(2 * DEADLINE_MS) })).toEqual([]);
+    await vi.waitFor(() => expect(proxy.openCount).toBe(1), { timeout: 4 * DEADLINE_MS + SLACK_MS });
   });
 
   it('T5: without a signal, `connectTimeoutMs` ends the wait for a server that never answers', async () => {
@@ -112,7 +143,7 @@ describeServer('postgres', 'deadlines', ({ url }) => {
     expect(proxy.openCount).toBe(4);
     proxy.blackHole();
     expect((await faultInTime((signal) => store.members({ signal }))).code).toBe('STORE_TIMEOUT');
-    await vi.waitFor(() => expect(proxy.openCount).toBe(0));
+    await vi.waitFor(() => expect(proxy.openCount).toBe(0), { timeout: 3 * DEADLINE_MS + SLACK_MS });
   });
 
   it('F11: heartbeats into a black hole do not pile up connections', async () => {
@@ -126,7 +157,7 @@ describeServer('postgres', 'deadlines', ({ url }) => {
     expect(new Set(faults.map(({ code }) => code))).toEqual(new Set(['STORE_TIMEOUT']));
     // A place that becomes free at the deadline is taken by one that is about to reach its own.
     expect(proxy.acceptedCount).toBeLessThanOrEqual(2 * 3);
-    await vi.waitFor(() => expect(proxy.openCount).toBe(0));
+    await vi.waitFor(() => expect(proxy.openCount).toBe(0), { timeout: 3 * DEADLINE_MS + SLACK_MS });
   });
 
   it('T5: a statement whose client gave up does not wait on the server for longer than `lockTimeoutMs`', async () => {

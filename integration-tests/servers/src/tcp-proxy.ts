@@ -11,6 +11,8 @@ export class TcpProxy {
   readonly #listener: Server;
   readonly #wires = new Set<Wire>();
   readonly #holes = new Set<Direction>();
+  /** How much later what the server sends arrives, in ms. */
+  answerDelayMs = 0;
   #port = 0;
   /** Connections that clients have opened so far. */
   acceptedCount = 0;
@@ -90,8 +92,10 @@ export class TcpProxy {
     this.acceptedCount += 1;
     const { hostname, port, protocol } = this.#target;
     const server = connect({ host: hostname, port: Number(port) || (DEFAULT_PORTS[protocol] ?? 0), allowHalfOpen: true, noDelay: true });
-    const wire = new Wire(client, server, this.#holes, () => {
-      this.roundTripCount += 1;
+    const wire = new Wire(client, server, {
+      holes: this.#holes,
+      onRoundTrip: () => (this.roundTripCount += 1),
+      answerDelayMs: () => this.answerDelayMs,
     });
     this.#wires.add(wire);
     const forget = (): void => {
@@ -99,6 +103,12 @@ export class TcpProxy {
     };
     for (const socket of wire.sockets) socket.once('close', forget);
   }
+}
+
+interface WireOptions {
+  readonly holes: ReadonlySet<Direction>;
+  readonly onRoundTrip: () => void;
+  readonly answerDelayMs: () => number;
 }
 
 /** One connection through the proxy. */
@@ -109,7 +119,7 @@ class Wire {
   readonly #dead = new Set<Direction>();
   hasClient = true;
 
-  constructor(client: Socket, server: Socket, holes: ReadonlySet<Direction>, onRoundTrip: () => void) {
+  constructor(client: Socket, server: Socket, { holes, onRoundTrip, answerDelayMs }: WireOptions) {
     this.sockets = [client, server];
     this.#holes = holes;
     let isClientsTurn = true;
@@ -120,7 +130,10 @@ class Wire {
     });
     server.on('data', (chunk) => {
       isClientsTurn = true;
-      if (this.#isThrough('toClient')) client.write(chunk);
+      if (!this.#isThrough('toClient')) return;
+      const delayMs = answerDelayMs();
+      if (delayMs === 0) client.write(chunk);
+      else setTimeout(() => client.write(chunk), delayMs);
     });
     client.once('end', () => {
       this.hasClient = false;

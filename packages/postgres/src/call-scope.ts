@@ -12,20 +12,31 @@ export interface WaitOptions<T> {
 
 /** One statement from the pool to the answer: ends with its signal, with the store, or at a limit, whatever comes first (T5). */
 export class CallScope {
-  readonly operation: string;
+  readonly #operation: string | (() => string);
   readonly #signal: AbortSignal | undefined;
   readonly #listeners = new Set<() => void>();
   readonly #onAbort = (): void => {
     this.end(this.#timeout(`\`${this.operation}\` was aborted`, this.#signal?.reason));
   };
+  readonly #startedAtMs = systemClock.now().monotonicMs;
   #fault: StoreError | null = null;
   #isSent = false;
 
-  constructor(operation: string, signal: AbortSignal | undefined) {
-    this.operation = operation;
+  constructor(operation: string | (() => string), signal: AbortSignal | undefined) {
+    this.#operation = operation;
     this.#signal = signal;
     if (signal?.aborted === true) this.#onAbort();
     else signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  /** What it is called. */
+  get operation(): string {
+    return typeof this.#operation === 'string' ? this.#operation : this.#operation();
+  }
+
+  /** How long ago it began, in ms. */
+  get elapsedMs(): number {
+    return systemClock.now().monotonicMs - this.#startedAtMs;
   }
 
   /** Why it has ended early, if it has. */

@@ -13,8 +13,8 @@ export interface ConnectionSource {
   acquire(scope: CallScope, options: AcquireOptions): Promise<PostgresConnection>;
   /** A connection for long, in nobody's way. */
   dedicate(scope: CallScope): Promise<PostgresConnection>;
-  /** A call got no answer in time: what lies idle is likely to be as dead. */
-  distrust(): void;
+  /** The call got no answer in time: what lies idle is likely to be as dead. */
+  distrust(scope: CallScope): void;
   /** Ends what is ours. Idempotent. */
   close(): Promise<void>;
 }

@@ -18,6 +18,8 @@ export interface OpenServerOptions extends ServerLimits {
   /** Whether statements of the user's run on it, too. */
   readonly isLent: boolean;
   readonly connectTimeoutMs: number;
+  /** Given, when the socket is made, what says whether anything has come from the server. */
+  readonly onSocket: (isHeard: () => boolean) => void;
   /** Called once, when it has ended, whoever ended it. */
   readonly onEnd: (open: OwnClient) => void;
 }
@@ -28,10 +30,10 @@ export async function openServer(config: PostgresConnectionConfig, scope: CallSc
   // Only here: a pool may come from another driver.
   const { default: driver } = await import('pg');
   scope.assertGoingOn();
-  const { client, cut, server } = newClient(driver, config);
+  const { client, cut, server } = newClient(driver, config, options.onSocket);
   let identity: ServerIdentity;
   try {
-    identity = await scope.wait(prepare(client, server, scope.operation, options), {
+    identity = await scope.wait(prepare(client, server, scope, options), {
       limitMs: options.connectTimeoutMs,
       for: `${server} let us in`,
     });
@@ -61,6 +63,7 @@ export async function openServer(config: PostgresConnectionConfig, scope: CallSc
 function newClient(
   driver: typeof pg,
   config: PostgresConnectionConfig,
+  onSocket: OpenServerOptions['onSocket'],
 ): { readonly client: pg.Client; readonly cut: () => void; readonly server: string } {
   const { stream } = config;
   let socket: { destroy(): unknown } | null = null;
@@ -77,6 +80,7 @@ function newClient(
     stream: ((given: unknown) => {
       const made = (typeof stream === 'function' ? (stream as (given: unknown) => Socket)(given) : (stream ?? new Socket())) as Socket;
       socket = made;
+      onSocket(() => made.bytesRead > 0);
       return made;
     }) as never,
   });
@@ -85,13 +89,13 @@ function newClient(
   return { client, cut: () => socket?.destroy(), server: `${client.host}:${client.port}/${client.database ?? ''}` };
 }
 
-async function prepare(client: pg.Client, server: string, operation: string, options: OpenServerOptions): Promise<ServerIdentity> {
+async function prepare(client: pg.Client, server: string, scope: CallScope, options: OpenServerOptions): Promise<ServerIdentity> {
   await client.connect();
   // Behind a pooler the settings go with every transaction, and so does the look whether the server takes writes.
   if (options.mode === 'inline') return null;
   const results = (await client.query(sessionSettings(options, options.isLent))) as unknown as readonly pg.QueryResult<{
     readOnly: string;
   }>[];
-  if (results.at(-1)?.rows[0]?.readOnly !== 'off') throw readOnlyError(operation, server);
+  if (results.at(-1)?.rows[0]?.readOnly !== 'off') throw readOnlyError(scope.operation, server);
   return await readIdentity(client);
 }

@@ -1,5 +1,5 @@
-import { StoreError, type StoreErrorCode } from '@wb/core';
-import type { CallScope } from './call-scope.js';
+import { StoreError, systemClock, type StoreErrorCode, type Timer } from '@wb/core';
+import { CallScope } from './call-scope.js';
 import type { AcquireOptions, ConnectionSource } from './connection-source.js';
 import { openServer, type OwnClient } from './open-server.js';
 import { PostgresConnection, type SendMode, type ServerLimits } from './postgres-connection.js';
@@ -16,8 +16,27 @@ export interface OwnConnectionsOptions extends ServerLimits {
   readonly connectTimeoutMs: number;
 }
 
-/** Somebody who waits: is given a connection, or `null`, the right to open one. */
-type Waiter = (open: OwnClient | null) => void;
+/** Somebody who waits for a connection. */
+interface Waiter {
+  readonly operation: string;
+  readonly take: (open: OwnClient) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** An attempt to open a connection, for whoever waits first. */
+interface Opening {
+  readonly scope: CallScope;
+  /** Whether the server has said anything yet. */
+  isHeard: () => boolean;
+  /** Set once there are more attempts than calls that wait. */
+  giveUp: Timer | null;
+}
+
+/**
+ * How long an attempt to connect goes on for which no call waits any more, as a multiple of the time that the call had. Were every attempt ended with its call, a server to which many come back at once would be asked by all of them again
+ * and again, and never get done with any.
+ */
+const LIFE = 4;
 
 /**
  * A small pool of the store's own (F11). Not `pg.Pool`: its connections are of one host, it queues heartbeats behind batches, and what it does with a connection
@@ -26,12 +45,14 @@ type Waiter = (open: OwnClient | null) => void;
 export class OwnConnections implements ConnectionSource {
   readonly #options: OwnConnectionsOptions;
   readonly #idle: OwnClient[] = [];
-  readonly #open = new Set<OwnClient>();
+  /** Those that go from call to call. */
+  readonly #pooled = new Set<OwnClient>();
+  readonly #dedicated = new Set<OwnClient>();
   /** Which of the servers each is of. */
   readonly #places = new WeakMap<OwnClient, number>();
   readonly #waiters: Waiter[] = [];
-  /** Connections, and those that are being opened. */
-  #count = 0;
+  /** In the order of their beginning. */
+  readonly #openings = new Set<Opening>();
   /** The server that took writes last. */
   #preferred = 0;
   #isClosed = false;
@@ -41,37 +62,28 @@ export class OwnConnections implements ConnectionSource {
   }
 
   async acquire(scope: CallScope, { isUrgent }: AcquireOptions): Promise<PostgresConnection> {
-    scope.assertGoingOn();
-    let open = this.#idle.pop() ?? null;
-    if (open === null) {
-      if (this.#count < this.#options.maxConnections) this.#count += 1;
-      else open = await this.#queue(scope, isUrgent);
-    }
-    if (open === null) {
-      try {
-        open = await this.#connect(scope, () => this.#giveUpPlace());
-      } catch (error) {
-        this.#giveUpPlace();
-        throw error;
-      }
-    }
-    const lent = open;
-    return this.#lend(lent, () => this.#takeBack(lent));
+    const open = await this.#take(scope, isUrgent);
+    return this.#lend(open, () => this.#takeBack(open));
   }
 
   async dedicate(scope: CallScope): Promise<PostgresConnection> {
-    const open = await this.#connect(scope, () => undefined);
+    const open = await this.#take(scope, false);
+    // Its place is another's now.
+    if (this.#pooled.delete(open)) this.#dedicated.add(open);
+    this.#openMore();
     // One that is given back is not kept: nobody knows what it still listens to.
     return this.#lend(open, open.cut);
   }
 
-  distrust(): void {
+  distrust(scope: CallScope): void {
     for (const { cut } of this.#idle.splice(0)) cut();
+    this.#limitOpenings(scope);
   }
 
   close(): Promise<void> {
     this.#isClosed = true;
-    for (const { cut } of this.#open) cut();
+    for (const opening of this.#openings) this.#abandon(opening);
+    for (const { cut } of [...this.#pooled, ...this.#dedicated]) cut();
     return Promise.resolve();
   }
 
@@ -90,50 +102,101 @@ export class OwnConnections implements ConnectionSource {
 
   #takeBack(open: OwnClient): void {
     // It may have broken while it was out.
-    if (!this.#open.has(open)) return;
+    if (!this.#pooled.has(open)) return;
     const waiter = this.#waiters.shift();
-    if (waiter) waiter(open);
+    if (waiter) waiter.take(open);
     else this.#idle.push(open);
   }
 
-  #giveUpPlace(): void {
-    const waiter = this.#waiters.shift();
-    if (waiter) waiter(null);
-    else this.#count -= 1;
-  }
-
-  async #queue(scope: CallScope, isUrgent: boolean): Promise<OwnClient | null> {
-    let waiter: Waiter = () => undefined;
-    const turn = new Promise<OwnClient | null>((resolve) => {
-      waiter = resolve;
-      if (isUrgent) this.#waiters.unshift(waiter);
-      else this.#waiters.push(waiter);
-    });
+  /** The one that was used last, else the next that is free or open. */
+  async #take(scope: CallScope, isUrgent: boolean): Promise<OwnClient> {
+    scope.assertGoingOn();
+    const idle = this.#idle.pop();
+    if (idle) return idle;
+    const { promise: turn, waiter } = newWaiter(scope.operation);
+    if (isUrgent) this.#waiters.unshift(waiter);
+    else this.#waiters.push(waiter);
+    this.#openMore();
     try {
       return await scope.wait(turn, {
         limitMs: this.#options.connectTimeoutMs + this.#options.statementTimeoutMs,
         for: 'a connection was free',
-        onLate: (open) => (open === null ? this.#giveUpPlace() : this.#takeBack(open)),
+        onLate: (open) => this.#takeBack(open),
       });
     } catch (error) {
       const at = this.#waiters.indexOf(waiter);
       if (at >= 0) this.#waiters.splice(at, 1);
+      this.#limitOpenings(scope);
       throw error;
     }
   }
 
+  /** An attempt for each that waits, while there is room. */
+  #openMore(): void {
+    const { maxConnections } = this.#options;
+    while (this.#isMoreWanted && this.#pooled.size + this.#openings.size < maxConnections) this.#open();
+  }
+
+  /** A server that has begun to answer is slow; one that has said nothing to a whole call may never answer, and is not waited for by another one. */
+  get #isMoreWanted(): boolean {
+    const promising = [...this.#openings].filter(({ giveUp, isHeard }) => giveUp === null || isHeard());
+    return promising.length < this.#waiters.length;
+  }
+
+  #open(): void {
+    let { operation } = this.#waiters[0]!;
+    // Errors name the call that they are given to.
+    const scope = new CallScope(() => (operation = this.#waiters[0]?.operation ?? operation), undefined);
+    const opening: Opening = { scope, isHeard: () => false, giveUp: null };
+    this.#openings.add(opening);
+    const end = (): void => {
+      opening.giveUp?.cancel();
+      this.#openings.delete(opening);
+    };
+    void this.#connect(opening).then(
+      (open) => {
+        end();
+        this.#takeBack(open);
+        this.#openMore();
+      },
+      (error: unknown) => {
+        const isAbandoned = scope.fault !== null;
+        end();
+        if (!isAbandoned && this.#isMoreWanted) this.#waiters.shift()!.fail(error);
+        this.#openMore();
+      },
+    );
+  }
+
+  /** A call has given up: those attempts that nobody waits for any more go on for a while only. */
+  #limitOpenings({ elapsedMs }: CallScope): void {
+    const remainingMs = ({ scope }: Opening): number => Math.max(0, elapsedMs * LIFE - scope.elapsedMs);
+    const surplus = [...this.#openings].slice(0, Math.max(0, this.#openings.size - this.#waiters.length));
+    for (const opening of surplus) {
+      if (opening.giveUp !== null) continue;
+      // The next call is to begin with the next server.
+      if (this.#options.servers.length > 1) this.#abandon(opening);
+      else opening.giveUp = systemClock.schedule(remainingMs(opening), () => this.#abandon(opening));
+    }
+  }
+
+  #abandon({ scope }: Opening): void {
+    scope.end(new StoreError('STORE_TIMEOUT', 'nobody waits for the connection any more', { isRetryable: true, outcome: 'none' }));
+  }
+
   /** Tries the servers in turn, from the one that took writes last. */
-  async #connect(scope: CallScope, onEnd: () => void): Promise<OwnClient> {
+  async #connect(opening: Opening): Promise<OwnClient> {
+    const { scope } = opening;
     const { servers } = this.#options;
     const faults: StoreError[] = [];
     for (let tried = 0; tried < servers.length; tried += 1) {
       const at = this.#preferred % servers.length;
       try {
-        const open = await this.#openServer(servers[at]!, scope, onEnd);
+        const open = await this.#openServer(servers[at]!, opening);
         this.#places.set(open, at);
         return open;
       } catch (error) {
-        // Also when the call has ended: the next one then begins with another server, and does not wait for this one again.
+        // Also when it was abandoned: the next call then begins with another server, and does not wait for this one again.
         if (this.#preferred % servers.length === at) this.#preferred = at + 1;
         faults.push(toStoreError(scope.operation, error, 'connect'));
         if (scope.fault) break;
@@ -142,20 +205,32 @@ export class OwnConnections implements ConnectionSource {
     throw faults.length === 1 ? faults[0]! : noServerError(scope.operation, faults);
   }
 
-  async #openServer(server: PostgresConnectionConfig, scope: CallScope, onEnd: () => void): Promise<OwnClient> {
-    const open = await openServer(server, scope, {
+  async #openServer(server: PostgresConnectionConfig, opening: Opening): Promise<OwnClient> {
+    const open = await openServer(server, opening.scope, {
       ...this.#options,
-      onEnd: (ended) => {
-        if (!this.#open.delete(ended)) return;
-        const at = this.#idle.indexOf(ended);
-        if (at >= 0) this.#idle.splice(at, 1);
-        onEnd();
-      },
+      onSocket: (isHeard) => (opening.isHeard = isHeard),
+      onEnd: (ended) => this.#forget(ended),
     });
-    this.#open.add(open);
+    this.#pooled.add(open);
     if (this.#isClosed) open.cut();
     return open;
   }
+
+  #forget(ended: OwnClient): void {
+    this.#dedicated.delete(ended);
+    this.#pooled.delete(ended);
+    const at = this.#idle.indexOf(ended);
+    if (at >= 0) this.#idle.splice(at, 1);
+    this.#openMore();
+  }
+}
+
+function newWaiter(operation: string): { readonly promise: Promise<OwnClient>; readonly waiter: Waiter } {
+  let waiter!: Waiter;
+  const promise = new Promise<OwnClient>((take, fail) => {
+    waiter = { operation, take, fail };
+  });
+  return { promise, waiter };
 }
 
 /** No server of several takes writes. */

@@ -145,7 +145,7 @@ export class PostgresClient {
       const isOurs = fault === error;
       if (isOurs || faultOf(error).isFatal === true) connection.destroy();
       else connection.release();
-      if (isOurs && fault.code === 'STORE_TIMEOUT') this.#source.distrust();
+      if (isOurs && fault.code === 'STORE_TIMEOUT') this.#source.distrust(scope);
       throw fault;
     }
   }
