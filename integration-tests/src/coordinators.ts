@@ -151,11 +151,13 @@ export function testCoordinators(target: ConformanceTarget): void {
     // Each member has its turn; which one is next is anybody's race.
     await Promise.all(members.map((member) => member.until((message) => message.kind === 'leads' && message.term > 60)));
     await Promise.all(members.map((member) => member.close()));
-    const terms = members
-      .flatMap((member) => member.told.flatMap(({ message }) => (message.kind === 'leads' ? [message.term] : [])))
-      .toSorted((a, b) => a - b);
-    expect(terms).toEqual(terms.map((_, at) => at + 1));
-    expect(members.flatMap((member) => member.told.filter(({ message }) => message.kind === 'overlaps'))).toEqual([]);
+    const told = members.flatMap((member) => member.told.map(({ message }) => message));
+    const terms = told.flatMap((message) => (message.kind === 'leads' ? [message.term] : []));
+    expect(new Set(terms).size).toBe(terms.length);
+    // A term in which nobody worked is that of a claim whose answer did not come in time: nothing else uses one up.
+    const unansweredCount = told.filter(({ kind }) => kind === 'claim-unanswered').length;
+    expect(Math.max(...terms) - terms.length).toBeLessThanOrEqual(unansweredCount);
+    expect(told.filter(({ kind }) => kind === 'overlaps')).toEqual([]);
     expect(Number(readFileSync(counterFile, 'utf8'))).toBe(terms.length);
     expect(terms.length).toBeGreaterThan(60);
     rmSync(directory, { recursive: true });

@@ -26,6 +26,8 @@ export type MemberMessage =
   /** It is held back, and can begin. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'group'; readonly from: string; readonly to: string; readonly reason: string; readonly term: number | null }
+  /** A claim may have ended without an answer: it failed, or its session was lost. */
+  | { readonly kind: 'claim-unanswered' }
   | { readonly kind: 'leads'; readonly term: number; readonly sessionId: string }
   | { readonly kind: 'works'; readonly term: number }
   /** Somebody else counted at the same time. */

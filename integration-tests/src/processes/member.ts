@@ -15,6 +15,12 @@ const { default: target } = (await import(module)) as { readonly default: Confor
 const store = await target.open(namespace);
 const coordinator = createCoordinator({ store: () => store, memberId, ttlMs, heartbeatMs });
 coordinator.on('group', ({ from, to, reason, term }) => tell({ kind: 'group', from, to, reason, term }));
+coordinator.on('store-fault', ({ operation }) => {
+  if (operation === 'claim') tell({ kind: 'claim-unanswered' });
+});
+coordinator.on('session', ({ to }) => {
+  if (to === 'lost') tell({ kind: 'claim-unanswered' });
+});
 
 process.on('message', (command: MemberCommand) => {
   switch (command.kind) {
