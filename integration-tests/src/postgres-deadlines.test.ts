@@ -61,7 +61,13 @@ describeServer('postgres', 'deadlines', ({ url }) => {
     await expect(look()).rejects.toMatchObject({ code: 'STORE_TIMEOUT', outcome: 'none' });
     for (let failureCount = 1; ; failureCount += 1) {
       expect(failureCount).toBeLessThan(4);
-      if (await look().then(() => true, () => false)) break;
+      if (
+        await look().then(
+          () => true,
+          () => false,
+        )
+      )
+        break;
     }
     expect(proxy.acceptedCount).toBe(1);
   });
