@@ -23,6 +23,7 @@ export function check(histories: readonly ProcessHistory[], ledger: Ledger | nul
   const leaderships = histories.flatMap((history) => leadershipsOf(history, violations));
   const groups = byGroup(leaderships);
   const claims = claimsOf(histories, violations);
+  const extensions = extensionsOf(histories);
   const gaps: Gap[] = [];
   let clockOverlapCount = 0;
   for (const history of histories) checkSessions(history, limits, violations);
@@ -30,7 +31,7 @@ export function check(histories: readonly ProcessHistory[], ledger: Ledger | nul
     const ofGroup = groups.get(group) ?? [];
     clockOverlapCount += checkTrust(group, ofGroup, limits, violations);
     checkTerms(group, ofGroup, claims.get(group), violations);
-    checkHandOvers(group, ofGroup, limits, violations);
+    checkHandOvers(group, ofGroup, extensions, limits, violations);
     gaps.push(...gapsOf(group, ofGroup, limits));
   }
   const { longestCalmGapMs } = checkLiveness(gaps, limits, violations);
@@ -42,21 +43,41 @@ export function check(histories: readonly ProcessHistory[], ledger: Ledger | nul
   return { violations, leaderships, staleRefusedCount, writtenCount, gaps, clockOverlapCount, longestCalmGapMs };
 }
 
-/** T7: whoever gives its lease away has settled before the next begins. */
-function checkHandOvers(group: string, leaderships: readonly Leadership[], limits: CheckLimits, violations: Violation[]): void {
+/** T7: whoever gives its lease away has settled before the next begins, unless its session has expired meanwhile: then the next one takes over. */
+function checkHandOvers(
+  group: string,
+  leaderships: readonly Leadership[],
+  extensions: ReadonlyMap<string, readonly number[]>,
+  limits: CheckLimits,
+  violations: Violation[],
+): void {
   for (const [at, last] of leaderships.entries()) {
     const next = leaderships[at + 1];
     if (!next || last.abortReason === null || !GRACEFUL.includes(last.abortReason)) continue;
-    // A takeover by a clock that was moved comes before it, and is counted as one.
-    if (isClockMoved(last, next.beganAtMs, next.beganAtMs, limits)) continue;
-    if (last.endedAtMs !== null && next.beganAtMs < last.endedAtMs) {
-      violations.push({
-        rule: 'T7',
-        atMs: next.beganAtMs,
-        message: `${group}: ${next.process} began term ${next.term} before ${last.process} had settled term ${last.term}`,
-      });
-    }
+    if (last.endedAtMs === null || last.endedAtMs <= next.beganAtMs) continue;
+    const isSessionLive = extensions
+      .get(last.session)
+      ?.some((sentAtMs) => sentAtMs <= next.beganAtMs && next.beganAtMs < sentAtMs + limits.trustMs);
+    // A takeover by a clock that was moved comes before its time, and is counted as one.
+    if (isSessionLive !== true || isClockMoved(last, next.beganAtMs, next.beganAtMs, limits)) continue;
+    violations.push({
+      rule: 'T7',
+      atMs: next.beganAtMs,
+      message: `${group}: ${next.process} began term ${next.term} before ${last.process} had settled term ${last.term}`,
+    });
   }
+}
+
+/** When each session's acknowledged heartbeats were sent. */
+function extensionsOf(histories: readonly ProcessHistory[]): ReadonlyMap<string, readonly number[]> {
+  const extensions = new Map<string, number[]>();
+  for (const record of histories.flatMap(({ records }) => records)) {
+    if (record.kind !== 'extended') continue;
+    const sentAtMs = extensions.get(record.session);
+    if (sentAtMs) sentAtMs.push(record.sentAtMs);
+    else extensions.set(record.session, [record.sentAtMs]);
+  }
+  return extensions;
 }
 
 /** T4: no unit of work begins when a later term has begun. A freeze cannot bring that about: a unit's time is read before its lease is looked at. */

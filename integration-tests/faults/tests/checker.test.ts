@@ -110,7 +110,15 @@ describe('the checker', () => {
   });
 
   it('T7: says nothing of a hand-over that the moved clock of the database has overtaken', () => {
-    const a = [claim(0), begin(1, 1, 120, 'sa'), write(11, 1, 'w1'), written(12, 'w1'), abort(100, 1, 'closed'), end(205, 1)];
+    const a = [
+      claim(0),
+      begin(1, 1, 120, 'sa'),
+      write(11, 1, 'w1'),
+      written(12, 'w1'),
+      abort(100, 1, 'closed'),
+      extended(160, 'sa', 150),
+      end(205, 1),
+    ];
     const { b, ledger } = good();
     expect(rulesOf(a, b, ledger)).toContain('T7');
     expect(rulesOf(a, b, ledger, { faults: [fault(150, 190, 190, { member: null, movesClock: true })] })).toEqual([]);
@@ -216,8 +224,12 @@ describe('the checker', () => {
   it('T7: refuses a hand-over that overlaps with work that had not settled', () => {
     const { b, ledger } = good();
     // Trust was last seen until 120, and the work settled only at 205.
-    const a = [claim(0), begin(1, 1, 120, 'sa'), write(11, 1, 'w1'), written(12, 'w1'), abort(100, 1, 'resigned'), end(205, 1)];
-    expect(rulesOf(a, b, ledger)).toEqual(['T7']);
+    const a = [claim(0), begin(1, 1, 120, 'sa'), write(11, 1, 'w1'), written(12, 'w1'), abort(100, 1, 'resigned')];
+    const live = [extended(116, 'sa', 111), end(205, 1)];
+    expect(rulesOf([...a, ...live], b, ledger)).toEqual(['T7']);
+    // One that was sent a TTL before says nothing: the session may have expired, and the work of the next begun.
+    const expired = [extended(115, 'sa', 110), end(205, 1)];
+    expect(rulesOf([...a, ...expired], b, ledger)).toEqual([]);
   });
 
   it('T7: refuses work that begins in a process while its work of another term goes on', () => {
