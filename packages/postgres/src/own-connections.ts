@@ -28,7 +28,7 @@ interface Opening {
   readonly scope: CallScope;
   /** Whether the server has said anything yet. */
   isHeard: () => boolean;
-  /** Set once there are more attempts than calls that wait. */
+  /** Set once its call has given up. */
   giveUp: Timer | null;
 }
 
@@ -77,7 +77,7 @@ export class OwnConnections implements ConnectionSource {
 
   distrust(scope: CallScope): void {
     for (const { cut } of this.#idle.splice(0)) cut();
-    this.#limitOpenings(scope);
+    this.#limitOpenings(scope, this.#surplus);
   }
 
   close(): Promise<void> {
@@ -126,7 +126,8 @@ export class OwnConnections implements ConnectionSource {
     } catch (error) {
       const at = this.#waiters.indexOf(waiter);
       if (at >= 0) this.#waiters.splice(at, 1);
-      this.#limitOpenings(scope);
+      // Of several servers the next one is to be tried, also for those that wait on.
+      if (scope.fault) this.#limitOpenings(scope, Math.max(this.#surplus, this.#options.servers.length > 1 ? 1 : 0));
       throw error;
     }
   }
@@ -134,7 +135,7 @@ export class OwnConnections implements ConnectionSource {
   /** An attempt for each that waits, while there is room. */
   #openMore(): void {
     const { maxConnections } = this.#options;
-    while (this.#isMoreWanted && this.#pooled.size + this.#openings.size < maxConnections) this.#open();
+    while (!this.#isClosed && this.#isMoreWanted && this.#pooled.size + this.#openings.size < maxConnections) this.#open();
   }
 
   /** A server that has begun to answer is slow; one that has said nothing to a whole call may never answer, and is not waited for by another one. */
@@ -168,15 +169,18 @@ export class OwnConnections implements ConnectionSource {
     );
   }
 
-  /** A call has given up: those attempts that nobody waits for any more go on for a while only. */
-  #limitOpenings({ elapsedMs }: CallScope): void {
-    const remainingMs = ({ scope }: Opening): number => Math.max(0, elapsedMs * LIFE - scope.elapsedMs);
-    const surplus = [...this.#openings].slice(0, Math.max(0, this.#openings.size - this.#waiters.length));
-    for (const opening of surplus) {
+  /** How many more attempts there are than calls that wait. */
+  get #surplus(): number {
+    return Math.max(0, this.#openings.size - this.#waiters.length);
+  }
+
+  /** A call has given up: the oldest attempts go on for a while only, and those to one of several servers not at all. */
+  #limitOpenings({ elapsedMs }: CallScope, count: number): void {
+    for (const opening of [...this.#openings].slice(0, count)) {
       if (opening.giveUp !== null) continue;
-      // The next call is to begin with the next server.
-      if (this.#options.servers.length > 1) this.#abandon(opening);
-      else opening.giveUp = systemClock.schedule(remainingMs(opening), () => this.#abandon(opening));
+      const remainingMs = this.#options.servers.length > 1 ? 0 : elapsedMs * LIFE - opening.scope.elapsedMs;
+      if (remainingMs <= 0) this.#abandon(opening);
+      else opening.giveUp = systemClock.schedule(remainingMs, () => this.#abandon(opening));
     }
   }
 

@@ -162,28 +162,6 @@ export const plantedFaults: Readonly<Record<string, PlantedFault>> = {
         },
       }),
   },
-  'job-versionless': {
-    title: 'a record of a job that is written whatever version is there (O2)',
-    rules: ['once'],
-    needsJobs: true,
-    patches: [
-      {
-        module: 'postgres/postgres-job-sql',
-        from: 'and t.version = h.version and h.version > 0 returning 1',
-        to: 'and h.version > 0 returning 1',
-      },
-      {
-        module: 'mysql/mysql-job-sql',
-        from: 'and j.version = :expectedVersion and @wb_stands = 1',
-        to: 'and @wb_stands = 1',
-      },
-      {
-        module: 'sqlite/sqlite-job-sql',
-        from: ".where('version', '=', p.expectedVersion)",
-        to: ".where('version', '>', 0)",
-      },
-    ],
-  },
   'deaf-work': { title: 'work that goes on when its leadership has ended', rules: ['T4'], ignoresAbort: true },
   'no-fence': { title: 'writes without a fence', rules: ['T8'], isUnfenced: true },
   'early-acknowledgement': { title: 'writes that are acknowledged before they are made', rules: ['lost'], acknowledgesEarly: true },
