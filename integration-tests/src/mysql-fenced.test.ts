@@ -1,5 +1,6 @@
 import type { FenceLease, LeaseStore } from '@wb/core';
 import { mysqlLeaseStore, type MysqlTransaction } from '@wb/mysql';
+import { TcpProxy } from '@wb/test-servers';
 import { expect, it } from 'vitest';
 import { describeMysql, type MysqlLab } from './servers/mysql-lab.js';
 
@@ -35,6 +36,24 @@ describeMysql('fenced transactions', (lab) => {
     expect(workCount).toBe(0);
     // Its connection is as good as before.
     expect(await store.fenced!(LEASE, () => 'next')).toBe('next');
+  });
+
+  it('T5: waits for its connection no longer than the lease is surely held', async () => {
+    const proxy = await TcpProxy.start(lab().url);
+    lab().onEnd(() => proxy.stop());
+    const store = mysqlLeaseStore({ connectionString: proxy.url, namespace: lab().namespace, hints: false });
+    lab().onEnd(() => store.close());
+    await led(lab());
+    // It knows the server, and has no connection for transactions yet.
+    await store.contend('leader', ['another']);
+    proxy.blackHole();
+    const startedAtMs = performance.now();
+    await expect(store.fenced!({ ...LEASE, remainingMs: () => 300 }, () => undefined)).rejects.toMatchObject({
+      code: 'STORE_TIMEOUT',
+      outcome: 'none',
+      isRetryable: true,
+    });
+    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
   });
 
   it('what the work was given is of no use afterwards', async () => {

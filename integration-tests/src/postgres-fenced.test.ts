@@ -12,6 +12,21 @@ describeServer('postgres', 'fenced transactions', ({ url }) => {
     return { groupId: 'group', term: 1, sessionId };
   };
 
+  it('T5: waits for its connection no longer than the lease is surely held', async () => {
+    await using bench = new PostgresBench(url);
+    const lease = await led(await bench.migrated());
+    const proxy = await bench.proxy();
+    proxy.blackHole();
+    const store = bench.store({ connectionString: proxy.url });
+    const startedAtMs = performance.now();
+    await expect(store.fenced!({ ...lease, remainingMs: () => 300 }, () => undefined)).rejects.toMatchObject({
+      code: 'STORE_TIMEOUT',
+      outcome: 'none',
+      isRetryable: true,
+    });
+    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+  });
+
   it.each([
     ['without limits of its own', {}, { transaction: '2s', statement: '0', idle: '0' }],
     ['with a short one', { transaction: '1500ms' }, { transaction: '1500ms', statement: '2s', idle: '2s' }],

@@ -78,6 +78,14 @@ export function holdMsLeft({ remainingMs }: FenceLease, holdMs: number): number 
   return remainingMs === undefined ? holdMs : Math.floor(Math.min(holdMs, remainingMs()));
 }
 
+/**
+ * For stores: how long a fenced transaction may wait for its connection, in whole ms (T5): no longer than the lease is surely held, however long the store would wait otherwise.
+ * @param mostMs The store's own limit.
+ */
+export function fenceWaitMs({ remainingMs }: FenceLease, mostMs: number): number {
+  return remainingMs === undefined ? mostMs : Math.max(1, Math.floor(Math.min(mostMs, remainingMs())));
+}
+
 /** What has become of the transaction that a fence refused. */
 export type FencedFate =
   | 'nothing was written'

@@ -1,7 +1,7 @@
 export { systemClock } from './clock.js';
 export { createCoordinator } from './coordinator.js';
 export { FencedError, LeaseNotHeldError, StoreError, WbError, WbOptionError } from './errors.js';
-export { assertFenceLease, fencedError, holdMsLeft, resolveHoldMs, transactionOverError } from './fence.js';
+export { assertFenceLease, fencedError, fenceWaitMs, holdMsLeft, resolveHoldMs, transactionOverError } from './fence.js';
 export { assertJobWrite, jobWriteResult } from './job-input.js';
 export { assertMetadata, MAX_METADATA_BYTES } from './metadata.js';
 export { assertName, MAX_NAME_LENGTH } from './names.js';

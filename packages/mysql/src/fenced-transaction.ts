@@ -1,5 +1,6 @@
 import {
   fencedError,
+  fenceWaitMs,
   holdMsLeft,
   resolveHoldMs,
   runWithinHold,
@@ -54,7 +55,7 @@ export async function fencedTransaction<T>(
   const holdMs = resolveHoldMs(lease, options);
   const args: LeaseArguments = { groupId: lease.groupId, term: lease.term, sessionId: lease.sessionId };
   const call: Call = { operation: 'fenced', options, limitMs: FENCE_CALL_LIMIT_MS };
-  const ending = await client.lend(call, async (loan): Promise<Ending<T>> => {
+  const ending = await client.lend({ ...call, limitMs: fenceWaitMs(lease, FENCE_CALL_LIMIT_MS) }, async (loan): Promise<Ending<T>> => {
     // It has waited for the connection (T10).
     const leftMs = holdMsLeft(lease, holdMs);
     if (leftMs >= 1) return await transact(call, loan, sql, hasOtherWriters, isLostOn, args, leftMs, work);

@@ -1,9 +1,11 @@
 import {
   assertBatch,
+  assertFenceLease,
   assertHistoryRequest,
   assertLeases,
   assertName,
   assertNewSession,
+  fenceWaitMs,
   StoreError,
   type CallOptions,
   type FencedError,
@@ -365,7 +367,8 @@ class MysqlStore implements MysqlLeaseStore {
   }
 
   async fenced<T>(lease: FenceLease, work: (transaction: MysqlTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T> {
-    const call: Call = { operation: 'fenced', options, limitMs: FENCE_CALL_LIMIT_MS };
+    assertFenceLease(lease);
+    const call: Call = { operation: 'fenced', options, limitMs: fenceWaitMs(lease, FENCE_CALL_LIMIT_MS) };
     return await fencedTransaction(
       this.#client,
       this.#fenceSql,

@@ -1,4 +1,4 @@
-import { StoreError, systemClock } from '@wb/core';
+import { StoreError, systemClock, type Timer } from '@wb/core';
 
 /** What a call waits for, and how long at most. */
 export interface WaitOptions<T> {
@@ -44,6 +44,11 @@ export class CallScope {
     return this.#fault;
   }
 
+  /** Ends it in so many ms, unless the timer is cancelled: it waits for something. */
+  limitWait(limitMs: number, what: string): Timer {
+    return systemClock.schedule(limitMs, () => this.end(this.#overdue(limitMs, what)));
+  }
+
   /** From now on the outcome of an early end is unknown. */
   markSent(): void {
     this.#isSent = true;
@@ -75,10 +80,7 @@ export class CallScope {
       let isOver = false;
       const onEnd = (): void => finish(() => reject(this.#fault!));
       const timer = systemClock.schedule(options.limitMs, () => {
-        const fault = this.#timeout(
-          `\`${this.operation}\` failed: it took longer than ${Math.ceil(options.limitMs)} ms until ${options.for}`,
-          undefined,
-        );
+        const fault = this.#overdue(options.limitMs, options.for);
         finish(() => reject(fault));
       });
       const finish = (settle: () => void): void => {
@@ -103,6 +105,10 @@ export class CallScope {
   /** To be called when the call is over. */
   dispose(): void {
     this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+
+  #overdue(limitMs: number, what: string): StoreError {
+    return this.#timeout(`\`${this.operation}\` failed: it took longer than ${Math.ceil(limitMs)} ms until ${what}`, undefined);
   }
 
   #timeout(message: string, cause: unknown): StoreError {

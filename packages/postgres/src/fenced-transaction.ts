@@ -1,5 +1,6 @@
 import {
   fencedError,
+  fenceWaitMs,
   hasPassed,
   holdMsLeft,
   instantAfter,
@@ -22,6 +23,9 @@ import type { ServerIdentity } from './server-identity.js';
 
 /** How long the server may take to begin, to commit and to roll back, in ms. */
 const STEP_LIMIT_MS = 6_000;
+
+/** How long a transaction may wait for its connection at most, in ms (T5). */
+const WAIT_LIMIT_MS = 10_000;
 
 /** What {@link fencedTransaction} needs. */
 export interface FencedTransactionParts {
@@ -57,13 +61,16 @@ export async function fencedTransaction<T>(
   const args: LeaseArguments = { groupId: lease.groupId, term: lease.term, sessionId: lease.sessionId };
   const call: Call = { operation: 'fenced', options };
   const isTrusted = lease.remainingMs !== undefined;
-  const ending = await client.lend(call, async (connection, scope): Promise<Ending<T>> => {
-    // It has waited for the connection (T10).
-    const leftMs = holdMsLeft(lease, holdMs);
-    if (leftMs >= 1) return await transact(parts, { args, holdMs: leftMs, isTrusted, work, connection, scope });
-    connection.release();
-    return { kind: 'refused', why: 'it is no longer held' };
-  });
+  const ending = await client.lend(
+    { ...call, waitMs: fenceWaitMs(lease, WAIT_LIMIT_MS) },
+    async (connection, scope): Promise<Ending<T>> => {
+      // It has waited for the connection (T10).
+      const leftMs = holdMsLeft(lease, holdMs);
+      if (leftMs >= 1) return await transact(parts, { args, holdMs: leftMs, isTrusted, work, connection, scope });
+      connection.release();
+      return { kind: 'refused', why: 'it is no longer held' };
+    },
+  );
   switch (ending.kind) {
     case 'committed':
       return ending.value;

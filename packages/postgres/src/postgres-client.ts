@@ -16,6 +16,8 @@ export interface Call {
   readonly isUrgent?: boolean;
   /** How long the work on the connection may take, in ms. Default: a little longer than the server allows a statement. */
   readonly limitMs?: number;
+  /** How long it may wait for a connection, in ms. Default: as long as it takes to connect, or until one is free. */
+  readonly waitMs?: number;
 }
 
 /** How much longer than the server's own limit a statement is waited for, in ms: the server's answer says more than our own deadline. */
@@ -64,7 +66,8 @@ export class PostgresClient {
   /** Runs `body` with a connection for several statements. `body` gives it back when it is as good as before; one that it leaves is ended. */
   async lend<T>(call: Call, body: (connection: PostgresConnection, scope: CallScope) => Promise<T>): Promise<T> {
     return await this.#scoped(call, async (scope) => {
-      const connection = await this.#lending.acquire(scope, { isUrgent: false });
+      const timer = call.waitMs === undefined ? null : scope.limitWait(call.waitMs, 'a connection was free');
+      const connection = await this.#lending.acquire(scope, { isUrgent: false }).finally(() => timer?.cancel());
       try {
         return await body(connection, scope);
       } finally {
