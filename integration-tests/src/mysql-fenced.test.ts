@@ -48,7 +48,7 @@ describeMysql('fenced transactions', (lab) => {
     await store.contend('leader', ['another']);
     proxy.blackHole();
     const startedAtMs = performance.now();
-    await expect(store.fenced!({ ...LEASE, remainingMs: () => 300 }, () => undefined)).rejects.toMatchObject({
+    await expect(store.fenced({ ...LEASE, remainingMs: () => 300 }, () => undefined)).rejects.toMatchObject({
       code: 'STORE_TIMEOUT',
       outcome: 'none',
       isRetryable: true,
