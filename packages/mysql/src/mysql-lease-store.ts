@@ -1,11 +1,11 @@
 import {
   assertBatch,
-  assertFenceLease,
   assertHistoryRequest,
   assertLeases,
   assertName,
   assertNewSession,
   fenceWaitMs,
+  resolveHoldMs,
   StoreError,
   type CallOptions,
   type FencedError,
@@ -367,7 +367,8 @@ class MysqlStore implements MysqlLeaseStore {
   }
 
   async fenced<T>(lease: FenceLease, work: (transaction: MysqlTransaction) => T | PromiseLike<T>, options?: FencedOptions): Promise<T> {
-    assertFenceLease(lease);
+    // Refuses what is wrong, or over, before the server is asked anything.
+    resolveHoldMs(lease, options);
     const call: Call = { operation: 'fenced', options, limitMs: fenceWaitMs(lease, FENCE_CALL_LIMIT_MS) };
     return await fencedTransaction(
       this.#client,
