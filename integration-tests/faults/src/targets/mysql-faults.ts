@@ -1,6 +1,7 @@
 import type { Connection } from 'mysql2/promise';
 import type { ServerFault } from '../target.js';
 import type { MysqlAdmin } from './mysql-admin.js';
+import { untilDone } from './until-done.js';
 
 /** What an administrator, or another program, does to a MySQL or MariaDB server. */
 export function mysqlFaults(admin: MysqlAdmin): ServerFault[] {
@@ -30,13 +31,19 @@ export function mysqlFaults(admin: MysqlAdmin): ServerFault[] {
   ];
 }
 
+/** How long the locks are tried for, in ms. */
+const LOCK_LIMIT_MS = 5_000;
+
 function locked(kind: string, admin: MysqlAdmin, sql: string): ServerFault {
   return {
     kind,
     lastsTtls: [0.2, 1.2],
     inject: async () => {
       const connection = await admin.connect();
-      for (const statement of sql.split('; ')) await connection.query(statement);
+      // Whoever locks many rows may be the one that a deadlock is ended with.
+      await untilDone(LOCK_LIMIT_MS, async () => {
+        for (const statement of sql.split('; ')) await connection.query(statement);
+      });
       return () => {
         connection.destroy();
         return Promise.resolve();
