@@ -13,7 +13,7 @@ export interface FenceLease {
 /** Options of a fenced transaction. */
 export interface FencedOptions {
   /**
-   * How long the transaction may last, in ms: then it is rolled back, by the server if this process cannot. Never longer than `lease.remainingMs()`, if the lease has it.
+   * How long the transaction may last, in ms: then it is rolled back, by the server if this process cannot. Never longer than `lease.remainingMs()`, if the lease has it; the wait for a connection is not longer either (T5).
    * Default: 2,000; 500 with SQLite. Range: a whole number, 1 to 3,600,000.
    */
   readonly maxHoldMs?: number;
