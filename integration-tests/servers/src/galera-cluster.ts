@@ -7,6 +7,8 @@ const IMAGE = 'mariadb:11.8';
 const NODE_COUNT = 3;
 /** How long a node may take until it is a part of the cluster again, in ms: it may need all data anew. */
 const JOIN_LIMIT_MS = 90_000;
+/** How long a server may take for one answer, in ms. */
+const ANSWER_LIMIT_MS = 2_000;
 
 /** A lost node is noticed after a second or two, not five: until then the others wait with what they would commit. */
 const DETECTION =
@@ -19,7 +21,7 @@ mkdir -p $data /run/mysqld; chown -R mysql:mysql $data /run/mysqld
 if [ ! -d $data/mysql ]; then
   mariadb-install-db --no-defaults --user=mysql --datadir=$data --skip-test-db --auth-root-authentication-method=normal >/dev/null
   if [ "$1" = 0 ]; then
-    printf '%s;\\n' "create user root@'%' identified by 'pw'" "grant all on *.* to root@'%' with grant option" 'create database test' > /run/mysqld/init.sql
+    printf '%s;\\n' "create user root@'%' identified by 'pw'" "grant all on *.* to root@'%' with grant option" 'create database test' 'create table test.probe (node int primary key)' > /run/mysqld/init.sql
     first='--init-file=/run/mysqld/init.sql --wsrep-new-cluster'
   fi
 fi
@@ -29,6 +31,11 @@ exec mariadbd --no-defaults --user=mysql --datadir=$data --socket=/run/mysqld/my
 /** Three MariaDB servers that all take writes. */
 export interface GaleraCluster {
   readonly nodes: readonly GaleraNode[];
+  /**
+   * Resolves when all of them are in step, as members of one and the same view of the cluster, and have taken a write each. What one says of itself is not enough: a server that was away for
+   * longer than the others wait believes at first that it is still with them, and they stand still once more when it notices, and while one of them hands it what it has missed.
+   */
+  untilWhole(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -36,8 +43,6 @@ export interface GaleraCluster {
 export interface GaleraNode extends ClusterNode {
   /** Where it answers, to a superuser. */
   readonly url: string;
-  /** Resolves when it is in step with all others. */
-  untilSynced(): Promise<void>;
 }
 
 /** Starts a Galera cluster in Docker; a string says why there is none. */
@@ -54,15 +59,14 @@ export async function startGaleraCluster(): Promise<GaleraCluster | string> {
   });
   try {
     const nodes = cluster.nodes.map((node): GaleraNode => {
-      const url = `mysql://root:pw@127.0.0.1:${node.clientPort}/test`;
-      return { ...node, url, untilSynced: () => untilSynced(node, url, NODE_COUNT) };
+      return { ...node, url: `mysql://root:pw@127.0.0.1:${node.clientPort}/test` };
     });
     // The first one makes the cluster; while one is being given the data, it is best left alone.
     for (const [index, node] of nodes.entries()) {
       await node.start();
-      await untilSynced(node, node.url, index + 1);
+      await untilWhole(nodes.slice(0, index + 1));
     }
-    return { nodes, stop: () => cluster.stop() };
+    return { nodes, untilWhole: () => untilWhole(nodes), stop: () => cluster.stop() };
   } catch (error) {
     await cluster.stop();
     throw error;
@@ -83,34 +87,54 @@ function command(node: ClusterAddress, all: readonly ClusterAddress[]): readonly
   ];
 }
 
-/** Resolves when the node is in step with a cluster of at least this size. */
-async function untilSynced(node: ClusterNode, url: string, size: number): Promise<void> {
+async function untilWhole(nodes: readonly GaleraNode[]): Promise<void> {
   for (const endMs = Date.now() + JOIN_LIMIT_MS; ; await sleep(100)) {
-    try {
-      const status = await statusOf(url);
-      if (
-        status['wsrep_ready'] === 'ON' &&
-        status['wsrep_local_state_comment'] === 'Synced' &&
-        Number(status['wsrep_cluster_size']) >= size
-      )
-        return;
-      if (Date.now() > endMs) throw new Error(JSON.stringify(status));
-    } catch (error) {
-      if (Date.now() > endMs)
-        throw new Error(`server ${node.index + 1} did not join (${String(error)}). It said: ${await node.logs()}`, { cause: error });
+    const problem = await problemOf(nodes);
+    if (problem === null) return;
+    if (Date.now() > endMs) {
+      const said = await Promise.all(nodes.map(async (node) => `${node.index + 1}: ${await node.logs()}`));
+      throw new Error(`the servers are not one cluster (${problem}). They said: ${said.join('\n')}`);
     }
   }
 }
 
-async function statusOf(url: string): Promise<Record<string, string>> {
-  const connection = await createConnection({ uri: url, connectTimeout: 2_000 });
+/** What keeps these from being all of the cluster, and from taking writes; `null`: nothing. */
+async function problemOf(nodes: readonly GaleraNode[]): Promise<string | null> {
+  try {
+    const before = await viewOf(nodes);
+    // A write goes through when all of the view have it.
+    await Promise.all(nodes.map(({ url, index }) => ask(url, `replace into probe values (${index})`)));
+    const after = await viewOf(nodes);
+    return before === after ? null : `their view went from ${before} to ${after}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** The number of the view that all of these nodes have, and nobody else. */
+async function viewOf(nodes: readonly GaleraNode[]): Promise<string> {
+  const views = await Promise.all(
+    nodes.map(async ({ url, index }) => {
+      const rows = (await ask(url, "show status like 'wsrep_%'")) as (RowDataPacket & {
+        readonly Variable_name: string;
+        readonly Value: string;
+      })[];
+      const status = Object.fromEntries(rows.map((row) => [row.Variable_name, row.Value]));
+      const state = `${status['wsrep_cluster_status']}, ${status['wsrep_local_state_comment']}, ${status['wsrep_cluster_size']} servers`;
+      if (state !== `Primary, Synced, ${nodes.length} servers`) throw new Error(`server ${index + 1} is ${state}`);
+      return status['wsrep_cluster_conf_id']!;
+    }),
+  );
+  if (new Set(views).size !== 1) throw new Error(`their views are ${views.join(', ')}`);
+  return views[0]!;
+}
+
+async function ask(url: string, sql: string): Promise<unknown> {
+  const connection = await createConnection({ uri: url, connectTimeout: ANSWER_LIMIT_MS });
   connection.on('error', () => undefined);
   try {
-    const [rows] = await connection.query<(RowDataPacket & { readonly Variable_name: string; readonly Value: string })[]>({
-      sql: "show status where Variable_name in ('wsrep_ready', 'wsrep_local_state_comment', 'wsrep_cluster_size')",
-      timeout: 2_000,
-    });
-    return Object.fromEntries(rows.map((row) => [row.Variable_name, row.Value]));
+    const [rows] = await connection.query({ sql, timeout: ANSWER_LIMIT_MS });
+    return rows;
   } finally {
     connection.destroy();
   }

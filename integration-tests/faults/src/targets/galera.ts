@@ -20,7 +20,7 @@ export const galera: FaultTarget = {
         title: `MariaDB Galera ${await admin.untilReady()}, three servers (Docker)`,
         endpoints: (member) => [endpointOf(nodeOf(nodes, member).url)],
         url: ([proxy]) => urlAt(nodes[0]!.url, proxy!),
-        faults: nodes.flatMap(nodeFaults),
+        faults: nodes.flatMap((node) => nodeFaults(node, () => cluster.untilWhole())),
         readLedger: () => admin.readLedger(),
         readRuns: () => admin.readRuns(),
         stop: () => cluster.stop(),
@@ -38,7 +38,7 @@ function nodeOf(nodes: readonly GaleraNode[], member: string): GaleraNode {
 }
 
 /** What can befall one server; the others go on. */
-function nodeFaults(node: GaleraNode): ServerFault[] {
+function nodeFaults(node: GaleraNode, untilWhole: () => Promise<void>): ServerFault[] {
   const number = node.index + 1;
   return [
     {
@@ -48,7 +48,7 @@ function nodeFaults(node: GaleraNode): ServerFault[] {
         await node.kill();
         return async () => {
           await node.start();
-          await node.untilSynced();
+          await untilWhole();
         };
       },
     },
@@ -59,7 +59,7 @@ function nodeFaults(node: GaleraNode): ServerFault[] {
         await node.pause();
         return async () => {
           await node.resume();
-          await node.untilSynced();
+          await untilWhole();
         };
       },
     },
@@ -70,7 +70,7 @@ function nodeFaults(node: GaleraNode): ServerFault[] {
         await node.isolate();
         return async () => {
           await node.rejoin();
-          await node.untilSynced();
+          await untilWhole();
         };
       },
     },
