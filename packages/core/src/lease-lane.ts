@@ -7,6 +7,8 @@ import type { Timings } from './timings.js';
 
 /** The largest batch of one call. */
 const MAX_BATCH = 5_000;
+/** Of a claim, which writes, and whose works begin when it is answered: while they do, the next one is under way. */
+const MAX_CLAIMS = 2_000;
 
 /** Where the lane's definite answers go. `receivedAtMs` is on the monotonic clock. */
 export interface LeaseLaneHandlers {
@@ -21,6 +23,9 @@ export interface GrantMark {
   readonly epoch: number;
   readonly isClaiming: boolean;
 }
+
+/** One call, answered. What it resolves to tells the handlers. */
+type LaneCall = () => Promise<() => void>;
 
 type Job = 'release' | 'held' | 'claim' | 'read' | 'contend' | 'withdraw';
 
@@ -173,42 +178,44 @@ export class LeaseLane {
     }
   }
 
-  #run(job: number, sessionId: string, call: () => Promise<void>): void {
+  #run(job: number, sessionId: string, call: LaneCall): void {
     this.#isBusy = true;
     call().then(
-      () =>
-        this.#settled(sessionId, () => {
-          this.#failureCount = 0;
-          this.#firstJob = 0;
-        }),
-      () =>
-        this.#settled(sessionId, () => {
-          // The caller has reported it. The others get their turn before this one is tried again.
-          this.#failureCount += 1;
-          this.#firstJob = (job + 1) % JOBS.length;
-          this.#retry = this.#clock.schedule(retryDelayMs(this.#failureCount, this.#random(), this.#timings), () => {
-            this.#retry = null;
-            this.#pump();
-          });
-        }),
+      (tell) => {
+        this.#isBusy = false;
+        if (sessionId !== this.#sessionId) return this.#pumpSoon();
+        this.#failureCount = 0;
+        this.#firstJob = 0;
+        // What waits already goes out before the handlers are told: the store works while works begin.
+        this.#pump();
+        tell();
+      },
+      () => {
+        this.#isBusy = false;
+        if (sessionId !== this.#sessionId) return this.#pumpSoon();
+        // The caller has reported it. The others get their turn before this one is tried again.
+        this.#failureCount += 1;
+        this.#firstJob = (job + 1) % JOBS.length;
+        this.#retry = this.#clock.schedule(retryDelayMs(this.#failureCount, this.#random(), this.#timings), () => {
+          this.#retry = null;
+          this.#pump();
+        });
+      },
     );
   }
 
-  #settled(sessionId: string, then: () => void): void {
-    this.#isBusy = false;
-    if (sessionId === this.#sessionId) then();
-    this.#pumpSoon();
-  }
-
   /** The call for a job, or `null` when nothing waits for it. */
-  #prepare(job: Job, sessionId: string): (() => Promise<void>) | null {
+  #prepare(job: Job, sessionId: string): LaneCall | null {
     switch (job) {
       case 'release':
         return this.#releases.size === 0 ? null : () => this.#sendReleases(sessionId, batch([...this.#releases.values()].flat()));
       case 'held':
         return this.#wantsHeld ? () => this.#sendHeld(sessionId) : null;
       case 'claim': {
-        const groupIds = batch([...this.#claims].filter((groupId) => !this.#releases.has(groupId)));
+        const groupIds = batch(
+          [...this.#claims].filter((groupId) => !this.#releases.has(groupId)),
+          MAX_CLAIMS,
+        );
         return groupIds.length === 0 ? null : () => this.#sendClaims(sessionId, groupIds);
       }
       case 'read':
@@ -220,26 +227,26 @@ export class LeaseLane {
     }
   }
 
-  async #sendReleases(sessionId: string, leases: readonly LeaseRelease[]): Promise<void> {
+  async #sendReleases(sessionId: string, leases: readonly LeaseRelease[]): Promise<() => void> {
     const results = await this.#call('release', (signal) => this.#store.release(sessionId, leases, { signal }), leases.length);
-    if (sessionId !== this.#sessionId) return;
+    if (sessionId !== this.#sessionId) return nothing;
     for (const { groupId, term } of leases) {
       const rest = (this.#releases.get(groupId) ?? []).filter((lease) => lease.term !== term);
       if (rest.length === 0) this.#releases.delete(groupId);
       else this.#releases.set(groupId, rest);
     }
-    this.#handlers.onReleased(sessionId, results);
+    return () => this.#handlers.onReleased(sessionId, results);
   }
 
-  async #sendHeld(sessionId: string): Promise<void> {
+  async #sendHeld(sessionId: string): Promise<() => void> {
     const held = await this.#send('held', (signal) => this.#store.held(sessionId, { signal }));
-    if (sessionId !== this.#sessionId) return;
+    if (sessionId !== this.#sessionId) return nothing;
     this.#wantsHeld = false;
     this.#grantCount = held.grantCount;
-    this.#handlers.onHeld(sessionId, held);
+    return () => this.#handlers.onHeld(sessionId, held);
   }
 
-  async #sendClaims(sessionId: string, groupIds: readonly string[]): Promise<void> {
+  async #sendClaims(sessionId: string, groupIds: readonly string[]): Promise<() => void> {
     this.#epoch += 1;
     this.#isClaiming = true;
     let results: readonly ClaimResult[];
@@ -249,29 +256,31 @@ export class LeaseLane {
       this.#epoch += 1;
       this.#isClaiming = false;
     }
-    if (sessionId !== this.#sessionId) return;
+    if (sessionId !== this.#sessionId) return nothing;
+    const receivedAtMs = this.#clock.now().monotonicMs;
     for (const groupId of groupIds) this.#claims.delete(groupId);
     for (const result of results) if (result.kind === 'granted' && result.fresh) this.#grantCount += 1;
-    this.#handlers.onClaimed(sessionId, results, this.#clock.now().monotonicMs);
+    return () => this.#handlers.onClaimed(sessionId, results, receivedAtMs);
   }
 
-  async #sendReads(sessionId: string, groupIds: readonly string[]): Promise<void> {
+  async #sendReads(sessionId: string, groupIds: readonly string[]): Promise<() => void> {
     // Taken out first: a hint that comes while the call is under way wants another look.
     for (const groupId of groupIds) this.#reads.delete(groupId);
     try {
       const views = await this.#call('read', (signal) => this.#store.read(groupIds, { signal }), groupIds.length);
-      if (sessionId === this.#sessionId) this.#handlers.onRead(sessionId, views, this.#clock.now().monotonicMs);
+      const receivedAtMs = this.#clock.now().monotonicMs;
+      return () => this.#handlers.onRead(sessionId, views, receivedAtMs);
     } catch (error) {
       if (sessionId === this.#sessionId) for (const groupId of groupIds) this.#reads.add(groupId);
       throw error;
     }
   }
 
-  async #sendSet(job: 'contend' | 'withdraw', sessionId: string, waiting: Set<string>): Promise<void> {
+  async #sendSet(job: 'contend' | 'withdraw', sessionId: string, waiting: Set<string>): Promise<() => void> {
     const groupIds = batch([...waiting]);
     await this.#send(job, (signal) => this.#store[job](sessionId, groupIds, { signal }));
-    if (sessionId !== this.#sessionId) return;
-    for (const groupId of groupIds) waiting.delete(groupId);
+    if (sessionId === this.#sessionId) for (const groupId of groupIds) waiting.delete(groupId);
+    return nothing;
   }
 
   async #call<T>(operation: string, send: (signal: AbortSignal) => Promise<readonly T[]>, count: number): Promise<readonly T[]> {
@@ -285,6 +294,8 @@ export class LeaseLane {
   }
 }
 
-function batch<T>(waiting: readonly T[]): readonly T[] {
-  return waiting.length <= MAX_BATCH ? waiting : waiting.slice(0, MAX_BATCH);
+function nothing(): void {}
+
+function batch<T>(waiting: readonly T[], limit = MAX_BATCH): readonly T[] {
+  return waiting.length <= limit ? waiting : waiting.slice(0, limit);
 }

@@ -73,6 +73,8 @@ export interface SessionSql {
 /** Compiles {@link SessionSql}, once for a store. */
 export function compileSessionSql(db: Kysely<WbTables>, { session, lease, term, contender }: StoreTables, channel: string): SessionSql {
   const nowMs = sql<number>`n.now_ms`;
+  // The order of the key, in a form that the planner does not know it by: it would walk through the leases of all sessions along the key, until it has a whole `limit` of one that has few.
+  const groupOrder = sql`l.group_id || ''`;
   return Object.freeze<SessionSql>({
     readClock: compiled(db, () => sql`select ${clockMs} as "nowMs"`),
 
@@ -128,7 +130,7 @@ export function compileSessionSql(db: Kysely<WbTables>, { session, lease, term, 
         where s.session_id = n.session_id and n.closed = 0 returning s.session_id, s.closed, s.expires_at_ms
       ), locked as materialized (
         select l.group_id from (select count(*) from own) first cross join ${lease} l where l.session_id = ${p.sessionId}::text
-        order by l.group_id limit ${p.limit}::bigint for update of l skip locked
+        order by ${groupOrder} limit ${p.limit}::bigint for update of l skip locked
       ), freed as (
         update ${lease} l set session_id = null from locked k where l.group_id = k.group_id returning l.group_id, l.term
       ), dead as materialized (
@@ -179,7 +181,7 @@ export function compileSessionSql(db: Kysely<WbTables>, { session, lease, term, 
         select s.session_id, s.closed, s.expires_at_ms, n.now_ms from n join ${session} s on s.expires_at_ms <= ${nowMs} - ${p.retentionMs}::bigint
         order by s.session_id limit ${p.sessionLimit}::bigint for update of s skip locked
       ), leases as materialized (
-        select l.group_id from dead d join ${lease} l on l.session_id = d.session_id order by l.group_id limit ${p.rowLimit}::bigint for update of l skip locked
+        select l.group_id from dead d join ${lease} l on l.session_id = d.session_id order by ${groupOrder} limit ${p.rowLimit}::bigint for update of l skip locked
       ), freed as (
         update ${lease} l set session_id = null from leases k where l.group_id = k.group_id returning l.group_id, l.term
       ), term_ended as (
