@@ -38,7 +38,7 @@ import { boundedParts, sortedTexts } from './batch-part.js';
 import { claimPart, holderOf, inPlaces } from './claim-part.js';
 import type { ConnectionSource } from './connection-source.js';
 import { FENCE_CALL_LIMIT_MS, fencedTransaction } from './fenced-transaction.js';
-import { HintListener } from './hint-listener.js';
+import { watchBell } from './hint-listener.js';
 import { compileHintSql } from './hint-sql.js';
 import { compileLeaseSql, type LeaseSql } from './mysql-claim-sql.js';
 import { MysqlClient, type Call } from './mysql-client.js';
@@ -127,7 +127,7 @@ class MysqlStore implements MysqlLeaseStore {
   readonly capabilities: LeaseStoreCapabilities;
   readonly watch?: NonNullable<LeaseStore['watch']>;
   readonly #client: MysqlClient;
-  readonly #listener: HintListener | null;
+  readonly #closeHints: () => void = () => undefined;
   readonly #sql: StoreSql;
   readonly #fenceSql: FenceSql;
   readonly #opened = new OpenedSessions();
@@ -160,17 +160,20 @@ class MysqlStore implements MysqlLeaseStore {
       isLostOn: (sessionId, call, server) => this.#isLostOn(sessionId, call)(server),
     });
     this.capabilities = Object.freeze({ ...CAPABILITIES, watch: hints });
-    this.#listener = null;
     if (!hints || source.kind !== 'own') return;
     // Beside the connections of the calls.
     const own = new OwnConnections(source.driverOptions, 1);
-    this.#listener = new HintListener(
-      new MysqlClient(own, own, environment, this.#sql.server({})),
-      compileHintSql(compiler, namespace),
-      environment,
-    );
-    this.watch = (onHint: (hint: LeaseHint) => void, call?: CallOptions): Promise<AsyncDisposable> =>
-      this.#listener!.watch(onHint, { operation: 'watch', options: call });
+    const client = new MysqlClient(own, own, environment, this.#sql.server({}));
+    const hub = watchBell(client, compileHintSql(compiler, namespace), environment);
+    this.#closeHints = (): void => {
+      hub.close();
+      client.close();
+    };
+    this.watch = async (onHint: (hint: LeaseHint) => void, callOptions?: CallOptions): Promise<AsyncDisposable> => {
+      const call: Call = { operation: 'watch', options: callOptions };
+      client.assertGoingOn(call);
+      return await hub.watch(onHint, (connected) => client.wait(call, connected));
+    };
   }
 
   async migrate(options?: CallOptions): Promise<void> {
@@ -414,7 +417,7 @@ class MysqlStore implements MysqlLeaseStore {
   }
 
   close(): Promise<void> {
-    this.#listener?.close();
+    this.#closeHints();
     this.#client.close();
     return Promise.resolve();
   }

@@ -1,143 +1,60 @@
 import { systemClock, type LeaseHint, type Timer } from '@wb/core';
-import type { Call, PostgresClient } from './postgres-client.js';
+import { HintHub, type HintConnection } from '@wb/sql';
+import type { PostgresClient } from './postgres-client.js';
 import type { DriverNotification, PostgresConnection } from './postgres-connection.js';
 import { FREED_MARK, RESIGN_MARK } from './postgres-fragments.js';
 
-/** The first and the longest pause between two attempts to connect, in ms. */
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5_000;
 /** How often the connection is asked whether it still lives, in ms: nobody else would notice that nothing comes any more. */
 const PROBE_MS = 10_000;
 
-/** One connection that listens for all watchers of a store, and is replaced when it breaks (W1). */
-export class HintListener {
-  readonly #client: PostgresClient;
-  readonly #channel: string;
-  readonly #watchers = new Set<(hint: LeaseHint) => void>();
-  #connecting: Promise<void> | null = null;
-  /** Ends an attempt to connect that nobody waits for any more. */
-  #attempt = new AbortController();
-  #connection: PostgresConnection | null = null;
-  #timer: Timer | null = null;
-  #pauseMs = FIRST_PAUSE_MS;
-  /** Whether something may have been missed since the last connection broke. */
-  #wasLost = false;
-
-  constructor(client: PostgresClient, channel: string) {
-    this.#client = client;
-    this.#channel = channel;
-  }
-
-  /** Resolves when hints come in. Dispose to end it. */
-  async watch(onHint: (hint: LeaseHint) => void, call: Call): Promise<AsyncDisposable> {
-    this.#client.assertOpen(call);
-    const watcher = (hint: LeaseHint): void => onHint(hint);
-    this.#watchers.add(watcher);
-    try {
-      // One attempt for all who wait for it, and to each their own deadline.
-      if (this.#connection === null) await this.#client.wait(call, this.#connect());
-    } catch (error) {
-      this.#remove(watcher);
-      throw error;
-    }
-    return {
-      [Symbol.asyncDispose]: (): Promise<void> => {
-        this.#remove(watcher);
-        return Promise.resolve();
-      },
-    };
-  }
-
-  /** Nothing comes any more. Idempotent. */
-  close(): void {
-    this.#watchers.clear();
-    this.#disconnect();
-  }
-
-  #remove(watcher: (hint: LeaseHint) => void): void {
-    this.#watchers.delete(watcher);
-    if (this.#watchers.size > 0) return;
-    this.#disconnect();
-    this.#wasLost = false;
-  }
-
-  #disconnect(): void {
-    this.#attempt.abort();
-    this.#timer?.cancel();
-    this.#timer = null;
-    const connection = this.#connection;
-    this.#connection = null;
-    // Not given back: it listens.
-    connection?.destroy();
-  }
-
-  #connect(): Promise<void> {
-    this.#connecting ??= this.#open().finally(() => {
-      this.#connecting = null;
-    });
-    return this.#connecting;
-  }
-
-  async #open(): Promise<void> {
-    this.#attempt = new AbortController();
-    const connection = await this.#client.dedicate({ operation: 'watch', options: { signal: this.#attempt.signal } }, async (opened) => {
-      await opened.query(`listen "${this.#channel}"`);
-    });
-    if (this.#watchers.size === 0 || this.#client.isClosed) {
-      connection.destroy();
-      return;
-    }
-    this.#timer?.cancel();
-    this.#connection = connection;
-    this.#pauseMs = FIRST_PAUSE_MS;
-    const { client } = connection;
-    client.on('notification', (message: unknown) => {
-      const { channel, payload } = message as DriverNotification;
-      if (this.#connection === connection && channel === this.#channel) this.#tell(payload ?? '');
-    });
-    client.on('end', () => this.#lost(connection));
-    this.#scheduleProbe(connection);
-    // Whatever was told meanwhile was missed: the state is to be read again.
-    if (this.#wasLost) this.#tell('');
-    this.#wasLost = false;
-  }
-
-  #tell(payload: string): void {
-    const hint = toHint(payload);
-    for (const watcher of this.#watchers) watcher(hint);
-  }
-
-  #scheduleProbe(connection: PostgresConnection): void {
-    this.#timer = systemClock.schedule(PROBE_MS, () => {
-      void this.#probe(connection);
-    });
-  }
-
-  async #probe(connection: PostgresConnection): Promise<void> {
-    try {
-      await this.#client.wait({ operation: 'watch', options: undefined }, connection.query('select 1'));
-      if (this.#connection === connection) this.#scheduleProbe(connection);
-    } catch {
-      this.#lost(connection);
-    }
-  }
-
-  #lost(connection: PostgresConnection): void {
-    connection.destroy();
-    if (this.#connection !== connection) return;
-    this.#disconnect();
-    this.#wasLost = true;
-    this.#reconnect();
-  }
-
-  #reconnect(): void {
-    this.#timer = systemClock.schedule(this.#pauseMs * (0.5 + Math.random() / 2), () => {
-      if (this.#connection !== null) return;
-      this.#connect().catch(() => {
-        if (this.#watchers.size > 0 && !this.#client.isClosed) this.#reconnect();
+/** Hears of what is notified on a channel, for all watchers of a store. */
+export function listenOn(client: PostgresClient, channel: string): HintHub {
+  return new HintHub({
+    clock: systemClock,
+    random: Math.random,
+    connect: async (signal, onHint): Promise<HintConnection> => {
+      const connection = await client.dedicate({ operation: 'watch', options: { signal } }, async (opened) => {
+        await opened.query(`listen "${channel}"`);
       });
+      connection.client.on('notification', (message: unknown) => {
+        const { channel: told, payload } = message as DriverNotification;
+        if (told === channel) onHint(toHint(payload ?? ''));
+      });
+      return new Listening(client, connection);
+    },
+  });
+}
+
+/** A connection that listens, and is asked now and then whether it still lives. */
+class Listening implements HintConnection {
+  readonly broken: Promise<unknown>;
+  readonly #client: PostgresClient;
+  readonly #connection: PostgresConnection;
+  #probe: Timer | null = null;
+  #isClosed = false;
+
+  constructor(client: PostgresClient, connection: PostgresConnection) {
+    this.#client = client;
+    this.#connection = connection;
+    this.broken = new Promise((resolve) => {
+      connection.client.on('end', resolve);
+      this.#probeSoon(resolve);
     });
-    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+
+  /** Not given back: it listens. */
+  close(): void {
+    this.#isClosed = true;
+    this.#probe?.cancel();
+    this.#connection.destroy();
+  }
+
+  #probeSoon(onDead: (error: unknown) => void): void {
+    if (this.#isClosed) return;
+    this.#probe = systemClock.schedule(PROBE_MS, () => {
+      const answer = this.#client.wait({ operation: 'watch', options: undefined }, this.#connection.query('select 1'));
+      answer.then(() => this.#probeSoon(onDead), onDead);
+    });
   }
 }
 

@@ -31,13 +31,13 @@ import {
   type StoreFinding,
   type TermRecord,
 } from '@wb/core';
-import { fencedErrorOf, type SqlArguments, type SqlStatement, termRecords } from '@wb/sql';
+import { fencedErrorOf, type HintHub, type SqlArguments, type SqlStatement, termRecords } from '@wb/sql';
 import { createHash } from 'node:crypto';
 import { afterSome, inParts, PART_SIZE } from './batch-parts.js';
 import { claimPart, sessionDeadRow } from './claim-part.js';
 import { holderOf, toClaimResult } from './claim-result.js';
 import { fencedTransaction, type FencedTransactionParts } from './fenced-transaction.js';
-import { HintListener } from './hint-listener.js';
+import { listenOn } from './hint-listener.js';
 import { OpenedSessions } from './opened-sessions.js';
 import { pause } from './pause.js';
 import { PostgresClient, type Call } from './postgres-client.js';
@@ -105,7 +105,7 @@ class PostgresStore implements PostgresLeaseStore {
   readonly #place: MigrationPlace;
   readonly #sql: StoreSql;
   readonly #fenceSql: FenceSql;
-  readonly #listener: HintListener;
+  readonly #hints: HintHub;
   readonly #opened = new OpenedSessions();
   readonly #occurrences: PostgresOccurrenceStore;
   readonly #sessionRetentionMs: number;
@@ -125,7 +125,7 @@ class PostgresStore implements PostgresLeaseStore {
     this.#lockTimeoutMs = resolved.lockTimeoutMs;
     this.#isPooled = pooler;
     this.#client = new PostgresClient(resolved);
-    this.#listener = new HintListener(this.#client, channel);
+    this.#hints = listenOn(this.#client, channel);
     this.#occurrences = new PostgresOccurrenceStore({
       client: this.#client,
       sql: this.#sql,
@@ -390,12 +390,14 @@ class PostgresStore implements PostgresLeaseStore {
   }
 
   async close(): Promise<void> {
-    this.#listener.close();
+    this.#hints.close();
     await this.#client.close();
   }
 
   async #watch(onHint: (hint: LeaseHint) => void, options: CallOptions | undefined): Promise<AsyncDisposable> {
-    return await this.#listener.watch(onHint, { operation: 'watch', options });
+    const call: Call = { operation: 'watch', options };
+    this.#client.assertOpen(call);
+    return await this.#hints.watch(onHint, (connected) => this.#client.wait(call, connected));
   }
 
   /** Runs a statement for a live session: no rows, as for a dead one, if the server's history is not the one that it was opened on (T6). */

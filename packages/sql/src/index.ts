@@ -1,6 +1,7 @@
 export { partsOf } from './batch.js';
 export { fencedErrorOf, isFenceRefusal, isGuardRefusal } from './fence-refusal.js';
 export { GUARD_REFUSALS, guardParts, MAX_STATED_TERM } from './guard.js';
+export { HintHub } from './hint-hub.js';
 export { isKysely, notInTransactionError, runInKysely } from './kysely-transaction.js';
 export { MIGRATION_NAMES, planMigrations, readLedger } from './migrations.js';
 export { assertNamespace, DEFAULT_NAMESPACE, MAX_NAMESPACE_LENGTH, NamespacePlugin } from './namespace.js';
@@ -11,6 +12,7 @@ export { TABLE_NAMES } from './tables.js';
 export { termRecords } from './term-records.js';
 
 export type { GuardOptions, GuardStatements } from './guard.js';
+export type { HintConnection, HintHubParts } from './hint-hub.js';
 export type { KyselyTransaction } from './kysely-transaction.js';
 export type { SchemaDialect } from './migrations.js';
 export type { ResultWrappers } from './revocable.js';
