@@ -25,6 +25,8 @@ import type { Verdict, Violation } from './verdict.js';
 const RECOVERY_SLACK_MS = 1_000;
 /** How long the first leaders may take, in ms: programs have to start. */
 const START_LIMIT_MS = 120_000;
+/** How long jobs may take at the end to make up for what was missed, in ms. */
+const CATCH_UP_LIMIT_MS = 60_000;
 /** How often the histories are looked at while the run goes on, in ms at least; and as a share of the time that it takes, at most. */
 const CHECK_EVERY_MS = 2_000;
 const CHECK_SHARE = 0.1;
@@ -129,6 +131,7 @@ class FaultRun {
       }
       if (this.#options.stopAtViolation === true && !this.#isOver) await this.#verdict();
     }
+    await this.#untilCaughtUp();
     const endedAtMs = nowMs();
     const stoppedAtMs = wallMs();
     await this.#members.closeAll();
@@ -272,6 +275,17 @@ class FaultRun {
         atMs: nowMs(),
         message: `${this.#unled(startedAtMs).join(', ')} had no leader ${START_LIMIT_MS} ms after the last fault`,
       });
+    }
+  }
+
+  /** Jobs make up for what the last faults have kept them from, which may be a lot; that they go on meanwhile is T9. Whoever is still behind after the longest time is told of as lost. */
+  async #untilCaughtUp(): Promise<void> {
+    const { jobGroups } = this.#members;
+    for (const endMs = nowMs() + CATCH_UP_LIMIT_MS; nowMs() < endMs && !this.#isOver; await sleep(250)) {
+      this.#members.poll();
+      const begins = beginsOf(this.#members.histories);
+      const newestMs = jobGroups.map((job) => Math.max(...(begins.get(job) ?? []).map(({ scheduledAtMs }) => scheduledAtMs)));
+      if (newestMs.every((scheduledAtMs) => wallMs() - scheduledAtMs <= this.#jobLimitMs)) return;
     }
   }
 
