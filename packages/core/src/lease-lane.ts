@@ -186,9 +186,10 @@ export class LeaseLane {
         if (sessionId !== this.#sessionId) return this.#pumpSoon();
         this.#failureCount = 0;
         this.#firstJob = 0;
-        // What waits already goes out before the handlers are told: the store works while works begin.
-        this.#pump();
+        // Thousands of works may begin now, and keep the process busy: the store does what waits already meanwhile.
+        if (JOBS[job] === 'claim') this.#pump();
         tell();
+        this.#pumpSoon();
       },
       () => {
         this.#isBusy = false;
