@@ -7,7 +7,7 @@ import type { EventStream } from './event-stream.js';
 import type { GroupEffect, GroupEvent, GroupState, HeldLease } from './group-machine.js';
 import type { ResolvedLeadOptions } from './lead-options.js';
 import { leaseHandle } from './lease-handle.js';
-import type { LeaseLane, LeaseLaneHandlers } from './lease-lane.js';
+import { MAX_CLAIMS, type LeaseLane, type LeaseLaneHandlers } from './lease-lane.js';
 import type { ClaimResult, HeldLeases, HolderHealth, LeaseView, ReleaseResult } from './lease-store.js';
 import type { MachineLoop } from './machine-loop.js';
 import type { Machines } from './machines.js';
@@ -132,7 +132,7 @@ export class GroupShell implements LeaseLaneHandlers, ContentionHost {
     }
   }
 
-  /** Handles what is due; whether there was anything. `expiryDelayMs`: how long after a holder's expiry its groups are claimed. */
+  /** Handles what is due; whether there may be more at once. `expiryDelayMs`: how long after a holder's expiry its groups are claimed. */
   runDue(nowMs: number, expiryDelayMs: number): boolean {
     let isIdle = true;
     for (const groupId of this.#deadlines.takeDue(nowMs)) {
@@ -141,9 +141,10 @@ export class GroupShell implements LeaseLaneHandlers, ContentionHost {
       isIdle = false;
       this.#move(contention, { kind: 'tick' });
     }
-    const expired = this.standbys.takeExpired(nowMs, expiryDelayMs);
+    const expired = this.standbys.takeExpired(nowMs, expiryDelayMs, MAX_CLAIMS);
     this.holdersGone(expired, 'expired');
-    return !isIdle || expired.length > 0;
+    // The rest waits for another turn of the event loop: these are claimed before.
+    return !isIdle || (expired.length > 0 && expired.length < MAX_CLAIMS);
   }
 
   nextDueMs(expiryDelayMs: number): number {

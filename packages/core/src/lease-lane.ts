@@ -8,7 +8,7 @@ import type { Timings } from './timings.js';
 /** The largest batch of one call. */
 const MAX_BATCH = 5_000;
 /** Of a claim, which writes, and whose works begin when it is answered: while they do, the next one is under way. */
-const MAX_CLAIMS = 2_000;
+export const MAX_CLAIMS = 2_000;
 
 /** Where the lane's definite answers go. `receivedAtMs` is on the monotonic clock. */
 export interface LeaseLaneHandlers {
@@ -59,7 +59,8 @@ export class LeaseLane {
   #grantCount = 0;
   #epoch = 0;
   #isClaiming = false;
-  #incomparableCount = 0;
+  /** Since when no heartbeat's count could be compared. */
+  #incomparableSinceMs: number | null = null;
 
   #isBusy = false;
   #isPumpQueued = false;
@@ -94,7 +95,7 @@ export class LeaseLane {
     this.#withdraws.clear();
     this.#wantsHeld = false;
     this.#grantCount = 0;
-    this.#incomparableCount = 0;
+    this.#incomparableSinceMs = null;
     this.#failureCount = 0;
     this.#firstJob = 0;
     this.#retry?.cancel();
@@ -137,17 +138,18 @@ export class LeaseLane {
 
   /**
    * Compares the store's count of grants, as of a heartbeat, with what we were told of. A claim that was under way meanwhile makes the two
-   * incomparable; so that endless claiming cannot hide a late one, the third such heartbeat in a row reads what is held all the same.
+   * incomparable; so that endless claiming cannot hide a late one, after two heartbeats in which none could be compared what is held is read all the same.
    */
   compareGrants(grantCount: number, mark: GrantMark): void {
     if (mark.isClaiming || mark.epoch !== this.#epoch) {
-      this.#incomparableCount += 1;
-      if (this.#incomparableCount < 3) return;
+      const nowMs = this.#clock.now().monotonicMs;
+      this.#incomparableSinceMs ??= nowMs;
+      if (nowMs - this.#incomparableSinceMs < 2 * this.#timings.heartbeatMs) return;
     } else if (grantCount === this.#grantCount) {
-      this.#incomparableCount = 0;
+      this.#incomparableSinceMs = null;
       return;
     }
-    this.#incomparableCount = 0;
+    this.#incomparableSinceMs = null;
     this.lookAtHeld();
   }
 

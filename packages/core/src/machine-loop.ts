@@ -3,7 +3,7 @@ import { Fifo } from './fifo.js';
 
 /** What the loop drives. Instants are on the monotonic clock. */
 export interface Due {
-  /** Handles what is due at `nowMs`; whether there was anything. */
+  /** Handles what is due at `nowMs`; whether to go on at once. What is still due then is handled in another turn of the event loop. */
   runDue(nowMs: number): boolean;
   /** When something is due next; `Infinity`: not before another event. */
   nextDueMs(nowMs: number): number;

@@ -23,7 +23,7 @@ describe('the index of those who are waited for', () => {
     const count = 260_000;
     for (let group = 0; group < count; group += 1) index.track(`group-${group}`, health(`s${group % 2}`, 500), 0);
     expect(index.update([health('s0', 500, 1)], 10).suspect.length).toBe(count / 2);
-    expect(index.update([health('s0', 0)], 10).orphaned.length + index.takeExpired(1_000, 0).length).toBe(count);
+    expect(index.update([health('s0', 0)], 10).orphaned.length + index.takeExpired(1_000, 0, Infinity).length).toBe(count);
   });
 
   it('asks about nobody when nothing is waited for', () => {
@@ -36,7 +36,7 @@ describe('the index of those who are waited for', () => {
     index.untrack('never');
     expect(index.holderIds).toEqual([]);
     expect(index.nextExpiryMs).toBe(Number.POSITIVE_INFINITY);
-    expect(index.takeExpired(1e9, 0)).toEqual([]);
+    expect(index.takeExpired(1e9, 0, Infinity)).toEqual([]);
   });
 
   it('a group that has a new holder is no longer waited for with the old one', () => {
@@ -44,8 +44,8 @@ describe('the index of those who are waited for', () => {
     index.track('a', health('s1', 500), 0);
     index.track('a', health('s2', 900), 100);
     expect(index.holderIds).toEqual(['s2']);
-    expect(index.takeExpired(600, 0)).toEqual([]);
-    expect(index.takeExpired(1_000, 0)).toEqual(['a']);
+    expect(index.takeExpired(600, 0, Infinity)).toEqual([]);
+    expect(index.takeExpired(1_000, 0, Infinity)).toEqual(['a']);
   });
 
   it('§8: tells when the first holder would expire, counted from when the answer came in', () => {
@@ -121,13 +121,23 @@ describe('the index of those who are waited for', () => {
     expect(index.holderIds).toEqual(['s1']);
   });
 
+  it('what has expired is taken out a part at a time, of one holder and of several', () => {
+    const index = new StandbyIndex();
+    for (const groupId of ['a', 'b', 'c']) index.track(groupId, health('s1', 500), 100);
+    index.track('d', health('s2', 500), 100);
+    expect(index.takeExpired(600, 0, 2)).toEqual(['a', 'b']);
+    expect(index.nextExpiryMs).toBe(600);
+    expect(index.takeExpired(600, 0, 2)).toEqual(['c', 'd']);
+    expect(index.takeExpired(600, 0, 2)).toEqual([]);
+  });
+
   it('what has expired is taken out once, when its delay has passed too', () => {
     const index = new StandbyIndex();
     index.track('a', health('s1', 500), 100);
-    expect(index.takeExpired(600, 4)).toEqual([]);
-    expect(index.takeExpired(603.9, 4)).toEqual([]);
-    expect(index.takeExpired(604, 4)).toEqual(['a']);
-    expect(index.takeExpired(604, 4)).toEqual([]);
+    expect(index.takeExpired(600, 4, Infinity)).toEqual([]);
+    expect(index.takeExpired(603.9, 4, Infinity)).toEqual([]);
+    expect(index.takeExpired(604, 4, Infinity)).toEqual(['a']);
+    expect(index.takeExpired(604, 4, Infinity)).toEqual([]);
     expect(index.holderIds).toEqual([]);
   });
 
@@ -169,7 +179,7 @@ describe('the index of those who are waited for', () => {
           expect(orphaned.toSorted()).toEqual(expected.toSorted());
           expect(index.holderIds.toSorted()).toEqual([...new Set(holderOf.values())].toSorted());
         }
-        expect(index.takeExpired(1e9, 0).toSorted()).toEqual([...holderOf.keys()].toSorted());
+        expect(index.takeExpired(1e9, 0, Infinity).toSorted()).toEqual([...holderOf.keys()].toSorted());
       }),
     );
   });

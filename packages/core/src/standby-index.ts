@@ -88,11 +88,15 @@ export class StandbyIndex {
     return { orphaned, released, suspect };
   }
 
-  /** The groups whose holder's session should have expired by now. They are no longer tracked. */
-  takeExpired(nowMs: number, delayMs: number): readonly string[] {
+  /** Groups whose holder's session should have expired by now, `limit` at most. They are no longer tracked. */
+  takeExpired(nowMs: number, delayMs: number, limit: number): readonly string[] {
     const expired: string[] = [];
     for (const holder of this.#holders.values()) {
-      if (holder.expiresAtMs + delayMs <= nowMs) addAll(expired, holder.groupIds);
+      if (holder.expiresAtMs + delayMs > nowMs) continue;
+      for (const groupId of holder.groupIds) {
+        if (expired.length === limit) break;
+        expired.push(groupId);
+      }
     }
     for (const groupId of expired) this.untrack(groupId);
     return expired;

@@ -148,7 +148,8 @@ export function compileLeaseSql(db: Kysely<WbTables>, { session, lease, term, co
         insert into ${term} (group_id, term, session_id, member_id, began_at_ms)
         select g.group_id, g.term, n.session_id, n.member_id, n.now_ms from granted g cross join live n on conflict do nothing
       ), forgotten as (
-        delete from ${term} t using granted g where t.group_id = g.group_id and t.term = g.term - ${sql.lit(MAX_TERM_RECORDS)}::bigint
+        delete from ${term} t using granted g
+        where g.term > ${sql.lit(MAX_TERM_RECORDS)}::bigint and t.group_id = g.group_id and t.term = g.term - ${sql.lit(MAX_TERM_RECORDS)}::bigint
       ), notified as materialized (${notification(channel, 'granted')}
       ), over as materialized (
         select x.n, ${clockMs} as now_ms from (select (select count(*) from granted) + (select count(*) from notified) as n) x
