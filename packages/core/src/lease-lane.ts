@@ -24,9 +24,6 @@ export interface GrantMark {
   readonly isClaiming: boolean;
 }
 
-/** One call, answered. What it resolves to tells the handlers. */
-type LaneCall = () => Promise<() => void>;
-
 type Job = 'release' | 'held' | 'claim' | 'read' | 'contend' | 'withdraw';
 
 const JOBS: readonly Job[] = ['release', 'held', 'claim', 'read', 'contend', 'withdraw'];
@@ -62,6 +59,8 @@ export class LeaseLane {
   /** Since when no heartbeat's count could be compared. */
   #incomparableSinceMs: number | null = null;
 
+  /** Grants that the handlers have not been told of yet. */
+  #untold: { readonly tell: () => void; readonly timer: Timer } | null = null;
   #isBusy = false;
   #isPumpQueued = false;
   #retry: Timer | null = null;
@@ -100,6 +99,8 @@ export class LeaseLane {
     this.#firstJob = 0;
     this.#retry?.cancel();
     this.#retry = null;
+    this.#untold?.timer.cancel();
+    this.#untold = null;
   }
 
   claim(groupId: string): void {
@@ -138,13 +139,14 @@ export class LeaseLane {
 
   /**
    * Compares the store's count of grants, as of a heartbeat, with what we were told of. A claim that was under way meanwhile makes the two
-   * incomparable; so that endless claiming cannot hide a late one, after two heartbeats in which none could be compared what is held is read all the same.
+   * incomparable; so that endless claiming cannot hide a late one, the third such heartbeat in a row reads what is held all the same.
    */
   compareGrants(grantCount: number, mark: GrantMark): void {
     if (mark.isClaiming || mark.epoch !== this.#epoch) {
       const nowMs = this.#clock.now().monotonicMs;
       this.#incomparableSinceMs ??= nowMs;
-      if (nowMs - this.#incomparableSinceMs < 2 * this.#timings.heartbeatMs) return;
+      // Not by their number: hints, as those of our own claims, cause more of them than the interval does.
+      if (nowMs - this.#incomparableSinceMs < 1.5 * this.#timings.heartbeatMs) return;
     } else if (grantCount === this.#grantCount) {
       this.#incomparableSinceMs = null;
       return;
@@ -180,35 +182,35 @@ export class LeaseLane {
     }
   }
 
-  #run(job: number, sessionId: string, call: LaneCall): void {
+  #run(job: number, sessionId: string, call: () => Promise<void>): void {
     this.#isBusy = true;
     call().then(
-      (tell) => {
-        this.#isBusy = false;
-        if (sessionId !== this.#sessionId) return this.#pumpSoon();
-        this.#failureCount = 0;
-        this.#firstJob = 0;
-        // Thousands of works may begin now, and keep the process busy: the store does what waits already meanwhile.
-        if (JOBS[job] === 'claim') this.#pump();
-        tell();
-        this.#pumpSoon();
-      },
-      () => {
-        this.#isBusy = false;
-        if (sessionId !== this.#sessionId) return this.#pumpSoon();
-        // The caller has reported it. The others get their turn before this one is tried again.
-        this.#failureCount += 1;
-        this.#firstJob = (job + 1) % JOBS.length;
-        this.#retry = this.#clock.schedule(retryDelayMs(this.#failureCount, this.#random(), this.#timings), () => {
-          this.#retry = null;
-          this.#pump();
-        });
-      },
+      () =>
+        this.#settled(sessionId, () => {
+          this.#failureCount = 0;
+          this.#firstJob = 0;
+        }),
+      () =>
+        this.#settled(sessionId, () => {
+          // The caller has reported it. The others get their turn before this one is tried again.
+          this.#failureCount += 1;
+          this.#firstJob = (job + 1) % JOBS.length;
+          this.#retry = this.#clock.schedule(retryDelayMs(this.#failureCount, this.#random(), this.#timings), () => {
+            this.#retry = null;
+            this.#pump();
+          });
+        }),
     );
   }
 
+  #settled(sessionId: string, then: () => void): void {
+    this.#isBusy = false;
+    if (sessionId === this.#sessionId) then();
+    this.#pumpSoon();
+  }
+
   /** The call for a job, or `null` when nothing waits for it. */
-  #prepare(job: Job, sessionId: string): LaneCall | null {
+  #prepare(job: Job, sessionId: string): (() => Promise<void>) | null {
     switch (job) {
       case 'release':
         return this.#releases.size === 0 ? null : () => this.#sendReleases(sessionId, batch([...this.#releases.values()].flat()));
@@ -230,26 +232,26 @@ export class LeaseLane {
     }
   }
 
-  async #sendReleases(sessionId: string, leases: readonly LeaseRelease[]): Promise<() => void> {
+  async #sendReleases(sessionId: string, leases: readonly LeaseRelease[]): Promise<void> {
     const results = await this.#call('release', (signal) => this.#store.release(sessionId, leases, { signal }), leases.length);
-    if (sessionId !== this.#sessionId) return nothing;
+    if (sessionId !== this.#sessionId) return;
     for (const { groupId, term } of leases) {
       const rest = (this.#releases.get(groupId) ?? []).filter((lease) => lease.term !== term);
       if (rest.length === 0) this.#releases.delete(groupId);
       else this.#releases.set(groupId, rest);
     }
-    return () => this.#handlers.onReleased(sessionId, results);
+    this.#handlers.onReleased(sessionId, results);
   }
 
-  async #sendHeld(sessionId: string): Promise<() => void> {
+  async #sendHeld(sessionId: string): Promise<void> {
     const held = await this.#send('held', (signal) => this.#store.held(sessionId, { signal }));
-    if (sessionId !== this.#sessionId) return nothing;
+    if (sessionId !== this.#sessionId) return;
     this.#wantsHeld = false;
     this.#grantCount = held.grantCount;
-    return () => this.#handlers.onHeld(sessionId, held);
+    this.#handlers.onHeld(sessionId, held);
   }
 
-  async #sendClaims(sessionId: string, groupIds: readonly string[]): Promise<() => void> {
+  async #sendClaims(sessionId: string, groupIds: readonly string[]): Promise<void> {
     this.#epoch += 1;
     this.#isClaiming = true;
     let results: readonly ClaimResult[];
@@ -259,31 +261,44 @@ export class LeaseLane {
       this.#epoch += 1;
       this.#isClaiming = false;
     }
-    if (sessionId !== this.#sessionId) return nothing;
-    const receivedAtMs = this.#clock.now().monotonicMs;
+    if (sessionId !== this.#sessionId) return;
     for (const groupId of groupIds) this.#claims.delete(groupId);
     for (const result of results) if (result.kind === 'granted' && result.fresh) this.#grantCount += 1;
-    return () => this.#handlers.onClaimed(sessionId, results, receivedAtMs);
+    const receivedAtMs = this.#clock.now().monotonicMs;
+    const tell = (): void => this.#handlers.onClaimed(sessionId, results, receivedAtMs);
+    if (this.#claims.size === 0) tell();
+    else this.#tellSoon(tell);
   }
 
-  async #sendReads(sessionId: string, groupIds: readonly string[]): Promise<() => void> {
+  async #sendReads(sessionId: string, groupIds: readonly string[]): Promise<void> {
     // Taken out first: a hint that comes while the call is under way wants another look.
     for (const groupId of groupIds) this.#reads.delete(groupId);
     try {
       const views = await this.#call('read', (signal) => this.#store.read(groupIds, { signal }), groupIds.length);
-      const receivedAtMs = this.#clock.now().monotonicMs;
-      return () => this.#handlers.onRead(sessionId, views, receivedAtMs);
+      if (sessionId === this.#sessionId) this.#handlers.onRead(sessionId, views, this.#clock.now().monotonicMs);
     } catch (error) {
       if (sessionId === this.#sessionId) for (const groupId of groupIds) this.#reads.add(groupId);
       throw error;
     }
   }
 
-  async #sendSet(job: 'contend' | 'withdraw', sessionId: string, waiting: Set<string>): Promise<() => void> {
+  async #sendSet(job: 'contend' | 'withdraw', sessionId: string, waiting: Set<string>): Promise<void> {
     const groupIds = batch([...waiting]);
     await this.#send(job, (signal) => this.#store[job](sessionId, groupIds, { signal }));
-    if (sessionId === this.#sessionId) for (const groupId of groupIds) waiting.delete(groupId);
-    return nothing;
+    if (sessionId !== this.#sessionId) return;
+    for (const groupId of groupIds) waiting.delete(groupId);
+  }
+
+  /** In another turn of the event loop: thousands of works may begin then, and keep the process busy. The next claim is on its way by then, however many promises its store sends it through. */
+  #tellSoon(tell: () => void): void {
+    this.#untold = { tell, timer: this.#clock.schedule(0, () => this.#tellNow()) };
+  }
+
+  #tellNow(): void {
+    const untold = this.#untold;
+    this.#untold = null;
+    untold?.timer.cancel();
+    untold?.tell();
   }
 
   async #call<T>(operation: string, send: (signal: AbortSignal) => Promise<readonly T[]>, count: number): Promise<readonly T[]> {
@@ -292,12 +307,13 @@ export class LeaseLane {
     throw new StoreError('STORE_FAULT', `the store answered \`${operation}\` of ${count} groups with ${results.length} results`);
   }
 
-  #send<T>(operation: string, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#caller.call(operation, this.#timings.callDeadlineMs, send, this.#scope.signal);
+  async #send<T>(operation: string, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const answer = await this.#caller.call(operation, this.#timings.callDeadlineMs, send, this.#scope.signal);
+    // What was answered before is told before.
+    this.#tellNow();
+    return answer;
   }
 }
-
-function nothing(): void {}
 
 function batch<T>(waiting: readonly T[], limit = MAX_BATCH): readonly T[] {
   return waiting.length <= limit ? waiting : waiting.slice(0, limit);

@@ -93,6 +93,13 @@ describe('ten thousand groups', () => {
     const { sessionId } = leading.node;
     leading.node.kill();
     const before = standby.node.calls.length;
+    await rig.until(
+      'the first are claimed',
+      () => standby.node.calls.slice(before).some(({ operation }) => operation === 'claim'),
+      TTL_MS + HEARTBEAT_MS,
+    );
+    // Before the machines of all of them have moved.
+    expect(standby.node.coordinator.status().groups.filter(({ state }) => state === 'standby').length).toBe(8_000);
     await rig.until('all are taken over', () => standby.runningCount === 10_000, TTL_MS + HEARTBEAT_MS);
     const { expiresAt } = rig.database.sessions.get(sessionId!)!;
     expect(rig.nowMs).toBeLessThan(expiresAt + 20);

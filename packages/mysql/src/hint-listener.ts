@@ -18,19 +18,24 @@ export function watchBell(client: MysqlClient, sql: HintSql, { clock, random }: 
     random,
     connect: async (signal, onHint): Promise<HintConnection> => {
       const attempt = new AbortController();
-      const end = (): void => attempt.abort();
+      let connection: DedicatedConnection | null = null;
+      const end = (): void => {
+        attempt.abort();
+        // Its place is wanted by the next attempt.
+        connection?.destroy();
+      };
       const timer = clock.schedule(CONNECT_LIMIT_MS, end);
       signal.addEventListener('abort', end);
-      let connection: DedicatedConnection;
       try {
-        connection = await client.dedicate({ operation: 'watch', options: { signal: attempt.signal } });
+        const dedicated = await client.dedicate({ operation: 'watch', options: { signal: attempt.signal } });
+        connection = dedicated;
+        const watch = new BellWatch(dedicated, sql, clock, onHint);
+        await watch.begin();
+        return { broken: watch.run(), close: () => dedicated.destroy() };
       } finally {
         timer.cancel();
         signal.removeEventListener('abort', end);
       }
-      const watch = new BellWatch(connection, sql, clock, onHint);
-      await watch.begin();
-      return { broken: watch.run(), close: () => connection.destroy() };
     },
   });
 }

@@ -107,10 +107,6 @@ export class PostgresClient {
     return this.#closing;
   }
 
-  get isClosed(): boolean {
-    return this.#closing !== null;
-  }
-
   async #closeSources(): Promise<void> {
     await Promise.all([...new Set([this.#source, this.#lending])].map((source) => source.close()));
   }

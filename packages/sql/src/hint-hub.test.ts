@@ -161,6 +161,67 @@ describe('HintHub', () => {
     expect(bench.lines.length).toBe(1);
   });
 
+  it("what a watcher throws is the process's to hear, and hinders neither another watcher nor the next connection", async () => {
+    const bench = new Bench();
+    const hints: LeaseHint[] = [];
+    await bench.hub.watch(
+      () => {
+        throw new Error('of the watcher');
+      },
+      (connected) => connected,
+    );
+    await bench.watch(hints);
+    const uncaught: unknown[] = [];
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => uncaught.push(error));
+    try {
+      for (const line of [0, 1]) {
+        bench.lines[line]!.break();
+        await bench.scheduler.runFor(500);
+      }
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    } finally {
+      process.removeAllListeners('uncaughtException');
+      for (const other of others) process.on('uncaughtException', other);
+    }
+    expect(hints).toEqual([{}, {}]);
+    expect(bench.lines.length).toBe(3);
+    expect(uncaught.map(String)).toEqual(['Error: of the watcher', 'Error: of the watcher']);
+  });
+
+  it('the connection is ended with the last who watches, and with the hub', async () => {
+    const bench = new Bench();
+    const [first, second] = [await bench.watch(), await bench.watch()];
+    await first[Symbol.asyncDispose]();
+    expect(bench.lines[0]!.isClosed).toBe(false);
+    await second[Symbol.asyncDispose]();
+    expect(bench.lines[0]!.isClosed).toBe(true);
+    bench.lines[0]!.break();
+    await bench.watch();
+    bench.hub.close();
+    bench.lines[1]!.break();
+    await bench.scheduler.runFor(60_000);
+    expect(bench.lines.map(({ isClosed }) => isClosed)).toEqual([true, true]);
+  });
+
+  it('an attempt that is under way when it is closed leaves no connection', async () => {
+    const bench = new Bench();
+    let open!: () => void;
+    bench.connect = (line) =>
+      new Promise((resolve) => {
+        open = () => resolve(line());
+      });
+    const watching = bench.watch();
+    bench.hub.close();
+    open();
+    await watching;
+    await bench.scheduler.runFor(60_000);
+    expect(bench.lines.map(({ isClosed }) => isClosed)).toEqual([true]);
+  });
+
   it('nothing is left when it is closed: no connection, no timer', async () => {
     const bench = new Bench();
     const hints: LeaseHint[] = [];

@@ -88,6 +88,8 @@ export class HintHub {
     const done = this.#open(end.signal).finally(() => {
       if (this.#attempt?.end === end) this.#attempt = null;
     });
+    // Who waits for it hears of its failure.
+    done.catch(() => undefined);
     this.#attempt = { end, done };
     return done;
   }
@@ -98,7 +100,9 @@ export class HintHub {
     const connection = await connect(signal, (hint) => {
       if (opened !== null && this.#connection === opened) this.#tell(hint);
     });
-    connection.broken.catch(() => undefined);
+    const sinceMs = clock.now().monotonicMs;
+    const onBroken = (): void => this.#lost(connection, clock.now().monotonicMs - sinceMs);
+    connection.broken.then(onBroken, onBroken);
     if (signal.aborted) {
       connection.close();
       return;
@@ -110,9 +114,6 @@ export class HintHub {
     // Whatever changed meanwhile was missed: the state is to be read again.
     if (this.#wasLost) this.#tell({});
     this.#wasLost = false;
-    const sinceMs = clock.now().monotonicMs;
-    const onBroken = (): void => this.#lost(connection, clock.now().monotonicMs - sinceMs);
-    connection.broken.then(onBroken, onBroken);
   }
 
   #lost(connection: HintConnection, lastedMs: number): void {
@@ -125,7 +126,16 @@ export class HintHub {
   }
 
   #tell(hint: LeaseHint): void {
-    for (const watcher of this.#watchers) watcher(hint);
+    for (const watcher of this.#watchers) {
+      try {
+        watcher(hint);
+      } catch (error) {
+        // As with any callback: an uncaught exception of the process, which hinders no other watcher.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   }
 
   #reconnect(): void {
