@@ -17,14 +17,13 @@ export interface FenceMessages {
 /** Of the store's own connections, on which the statements are prepared. */
 const ready = new WeakMap<DriverClient, FenceMessages>();
 
-/**
- * How fenced transactions are sent on a connection. One of the store's own is made ready for them once, in a round trip: then the server does not parse and plan a text for each. On one of somebody
- * else's nothing is left behind, and nothing relied on.
- */
-export async function fenceMessages(sql: FenceSql, connection: PostgresConnection): Promise<FenceMessages> {
-  if (!connection.isOwn) return inlineMessages(sql);
-  const known = ready.get(connection.client);
-  if (known !== undefined) return known;
+/** How fenced transactions are sent on a connection: somebody else's, on which nothing is left behind, and nothing relied on; or one that is ready for them. `null`: it is to be made ready. */
+export function fenceMessages(sql: FenceSql, connection: PostgresConnection): FenceMessages | null {
+  return connection.isOwn ? (ready.get(connection.client) ?? null) : inlineMessages(sql);
+}
+
+/** Makes a connection of the store's own ready for fenced transactions, in a round trip: then the server does not parse and plan a text for each. */
+export async function prepareFences(sql: FenceSql, connection: PostgresConnection): Promise<FenceMessages> {
   const prepared = [sql.look, sql.last].map((statement) => `prepare ${nameOf(statement)} as ${statement.sql}`);
   const [limits] = (await connection.query([...prepared, sql.limits.sql].join('; '))) as readonly (LimitsRow & Record<string, unknown>)[];
   const messages = preparedMessages(sql, limits!);

@@ -13,7 +13,7 @@ import {
 } from '@wb/core';
 import { isFenceRefusal, revocable } from '@wb/sql';
 import type { CallScope } from './call-scope.js';
-import { fenceMessages } from './fence-messages.js';
+import { fenceMessages, prepareFences } from './fence-messages.js';
 import type { Call, PostgresClient } from './postgres-client.js';
 import type { PostgresConnection } from './postgres-connection.js';
 import { faultOf, isSerializationFailure, readOnlyError, toStoreError } from './postgres-errors.js';
@@ -108,7 +108,7 @@ async function transact<T>({ sql, isLostOn }: FencedTransactionParts, transactio
     });
 
   const limits = { limitMs: STEP_LIMIT_MS, for: 'the transaction began' };
-  const messages = await scope.wait(fenceMessages(sql, connection), limits);
+  const messages = fenceMessages(sql, connection) ?? (await scope.wait(prepareFences(sql, connection), limits));
   const { text, looks } = messages.begin(args, holdMs, isTrusted);
   const [look] = await scope.wait(connection.query(text), limits);
   if (looks && look?.['readOnly'] !== 'off') throw readOnlyError(operation, connection.server);

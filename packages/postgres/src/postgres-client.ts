@@ -96,8 +96,7 @@ export class PostgresClient {
   assertOpen(call: Call): void {
     const scope = new CallScope(call.operation, call.options?.signal);
     scope.dispose();
-    if (this.#closing) throw scope.closedError();
-    scope.assertGoingOn();
+    this.#assertGoingOn(scope);
   }
 
   /** Rejects what is under way, ends what is ours. Idempotent. */
@@ -107,15 +106,20 @@ export class PostgresClient {
     return this.#closing;
   }
 
+  #assertGoingOn(scope: CallScope): void {
+    if (this.#closing) throw scope.closedError();
+    scope.assertGoingOn();
+  }
+
   async #closeSources(): Promise<void> {
     await Promise.all([...new Set([this.#source, this.#lending])].map((source) => source.close()));
   }
 
   async #scoped<T>(call: Call, body: (scope: CallScope) => Promise<T>): Promise<T> {
-    this.assertOpen(call);
     const scope = new CallScope(call.operation, call.options?.signal);
     this.#scopes.add(scope);
     try {
+      this.#assertGoingOn(scope);
       return await body(scope);
     } catch (error) {
       // Whatever broke because the call was ended: why it was ended says more.
