@@ -7,18 +7,16 @@ import { parentPort } from 'node:worker_threads';
 import { check } from './checker.js';
 import { HistoryReader } from './history-reader.js';
 import type { LiveCheckRequest } from './live-check.js';
-import { nowMs } from './machine-time.js';
 
 const readers = new Map<string, HistoryReader>();
 
 parentPort!.on('message', ({ histories, limits }: LiveCheckRequest) => {
   for (const { process, path } of histories) if (!readers.has(process)) readers.set(process, new HistoryReader(process, path));
-  const untilMs = nowMs();
   for (const reader of readers.values()) reader.poll();
   const { violations } = check(
-    [...readers.values()].map((reader) => reader.upTo(untilMs)),
+    [...readers.values()].map((reader) => reader.upTo(limits.endedAtMs)),
     null,
-    { ...limits, endedAtMs: untilMs },
+    limits,
   );
   parentPort!.postMessage(violations.length);
 });

@@ -6,6 +6,9 @@ export interface Crowd {
   readonly groupCount: number;
 }
 
+/** For planted faults: some show only where much happens at once, such as the end of many works. */
+export const BUSY_CROWD: Crowd = { memberCount: 4, groupCount: 10 };
+
 const MEMBERS = [3, 7] as const;
 const MAX_GROUPS = 50;
 

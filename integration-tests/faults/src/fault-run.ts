@@ -129,7 +129,8 @@ class FaultRun {
           await this.#calm();
         }
       }
-      if (this.#options.stopAtViolation === true && !this.#isOver) await this.#verdict();
+      // What was found in histories that are being written may be half of the truth: the whole of it decides whether that is the end.
+      if (this.#options.stopAtViolation === true && this.#nemesis.failure === null && this.#violations.length === 0) await this.#verdict();
     }
     await this.#untilCaughtUp();
     const endedAtMs = nowMs();
@@ -199,7 +200,7 @@ class FaultRun {
     for (;;) {
       const sinceMs = nowMs();
       const histories = this.#members.histories.map(({ process, path }) => ({ process, path }));
-      const count = await this.#liveCheck.count({ histories, limits: this.#limits() });
+      const count = await this.#liveCheck.count({ histories, limits: { ...this.#limits(), endedAtMs: sinceMs } });
       this.#foundCount = Math.max(this.#foundCount, count);
       this.#report();
       await sleep(Math.max(CHECK_EVERY_MS, (nowMs() - sinceMs) / CHECK_SHARE), undefined, { ref: false });
@@ -212,7 +213,7 @@ class FaultRun {
     return this.#check(rows === null ? null : { rows, readAtMs }, endedAtMs);
   }
 
-  #limits(): LiveCheckRequest['limits'] {
+  #limits(): Omit<LiveCheckRequest['limits'], 'endedAtMs'> {
     const { ttlMs } = this.#options;
     return {
       limitMs: this.#limitMs,

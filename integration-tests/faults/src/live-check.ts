@@ -5,7 +5,8 @@ import type { CheckLimits } from './checker.js';
 /** What the thread is asked. */
 export interface LiveCheckRequest {
   readonly histories: readonly { readonly process: string; readonly path: string }[];
-  readonly limits: Omit<CheckLimits, 'endedAtMs'>;
+  /** What is known of a moment, `endedAtMs`: the histories are checked up to that one. */
+  readonly limits: CheckLimits;
 }
 
 /** Checks histories while they are written, in a thread of its own: the driver passes on what members and servers say to each other, and must not be kept from that. */

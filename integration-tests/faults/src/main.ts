@@ -14,7 +14,7 @@ import { runFaults } from './fault-run.js';
 import { plantedFaults } from './plants/planted-faults.js';
 import { ProgressLines } from './progress-lines.js';
 import { formatReport, isGood, jobSummary, summary } from './report.js';
-import { crowdOf } from './crowd.js';
+import { BUSY_CROWD, crowdOf } from './crowd.js';
 import { targetNames } from './targets/index.js';
 import { timelineSvg } from './timeline-svg.js';
 
@@ -151,7 +151,7 @@ async function run(target: string, plant: string | undefined, stopAtViolation: b
   // Histories are appended to: those of an earlier run must be gone.
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
-  const drawn = crowdOf(seed, target);
+  const drawn = stopAtViolation ? BUSY_CROWD : crowdOf(seed, target);
   try {
     const result = await runFaults({
       target,
