@@ -63,6 +63,8 @@ class FaultRun {
   readonly #liveCheck = new LiveCheck();
   readonly #isDisposed: () => void;
   #foundCount = 0;
+  /** What has ended a run that stops at a violation. */
+  #decided: readonly Violation[] = [];
   #ledFromMs = Infinity;
 
   private constructor(options: FaultRunOptions, server: TargetServer, members: Members, violations: Violation[]) {
@@ -130,13 +132,16 @@ class FaultRun {
         }
       }
       // What was found in histories that are being written may be half of the truth: the whole of it decides whether that is the end.
-      if (this.#options.stopAtViolation === true && this.#nemesis.failure === null && this.#violations.length === 0) await this.#verdict();
+      if (this.#options.stopAtViolation === true && this.#nemesis.failure === null && this.#violations.length === 0)
+        this.#decided = (await this.#verdict()).violations;
     }
     await this.#untilCaughtUp();
     const endedAtMs = nowMs();
     const stoppedAtMs = wallMs();
     await this.#members.closeAll();
-    const verdict = await this.#verdict(endedAtMs);
+    const whole = await this.#verdict(endedAtMs);
+    // A group that nobody led counts as led for as long as the last work takes to settle: what was seen before it did is seen no more.
+    const verdict = whole.violations.length === 0 ? { ...whole, violations: this.#decided } : whole;
     const jobs = this.#nemesis.failure === null ? await this.#jobVerdict(stoppedAtMs) : null;
     const { target, seed } = this.#options;
     const { faults } = this.#nemesis;

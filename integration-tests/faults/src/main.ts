@@ -37,8 +37,8 @@ const { values } = parseArgs({
 
 /** With `--jobs`. */
 const JOB_COUNT = 6;
-/** How long each target is run, in minutes, unless it is said. With jobs: until those of all targets have had well over 10,000 occurrences. */
-const MINUTES = values.minutes ?? (values.jobs ? '3' : '1');
+/** How long each target is run, in minutes, unless it is said. With jobs: until those of all targets have had well over 10,000 occurrences; for a planted fault: until what it needs to show has come about, at the longest. */
+const MINUTES = values.minutes ?? (values.jobs || values.planted || values.plant !== undefined ? '3' : '1');
 /** What faults are planted in, unless targets are named: one of each store that talks to a server. */
 const PLANTED_TARGETS = ['postgres', 'mysql', 'mariadb'];
 
