@@ -21,7 +21,7 @@ mkdir -p $data /run/mysqld; chown -R mysql:mysql $data /run/mysqld
 if [ ! -d $data/mysql ]; then
   mariadb-install-db --no-defaults --user=mysql --datadir=$data --skip-test-db --auth-root-authentication-method=normal >/dev/null
   if [ "$1" = 0 ]; then
-    printf '%s;\\n' "create user root@'%' identified by 'pw'" "grant all on *.* to root@'%' with grant option" 'create database test' 'create table test.probe (node int primary key, at_ms bigint)' > /run/mysqld/init.sql
+    printf '%s;\\n' "create user root@'%' identified by 'pw'" "grant all on *.* to root@'%' with grant option" 'create database test' 'create table test.probe (node int primary key, turn int)' > /run/mysqld/init.sql
     first='--init-file=/run/mysqld/init.sql --wsrep-new-cluster'
   fi
 fi
@@ -103,7 +103,9 @@ async function problemOf(nodes: readonly GaleraNode[]): Promise<string | null> {
   try {
     const before = await viewOf(nodes);
     // A write goes through when all of the view have it; one that changes nothing would not be sent to them.
-    await Promise.all(nodes.map(({ url, index }) => ask(url, `replace into probe values (${index}, ${Date.now()})`)));
+    await Promise.all(
+      nodes.map(({ url, index }) => ask(url, `insert into probe values (${index}, 1) on duplicate key update turn = turn + 1`)),
+    );
     const after = await viewOf(nodes);
     return before === after ? null : `their view went from ${before} to ${after}`;
   } catch (error) {
