@@ -1,4 +1,5 @@
 import { AbandonedSessions } from './abandoned-sessions.js';
+import type { LocalInstant } from './clock.js';
 import type { CoordinatorStatus, LeadOptions, LeadResult, Observer, Work } from './coordinator-types.js';
 import { StoreError, WbError } from './errors.js';
 import { EventStream } from './event-stream.js';
@@ -66,7 +67,7 @@ export class CoordinatorShell {
         // Also if the store says that it is over: after a failover others may see it live (T6).
         this.#abandoned.abandon(sessionId);
       },
-      onAcknowledged: (answer, question) => this.#acknowledged(answer, question),
+      onAcknowledged: (...answer) => this.#acknowledged(...answer),
     });
     this.#lane = new LeaseLane(store, this.#caller, clock, timings, random, {
       onClaimed: (...answer) => this.#groups.onClaimed(...answer),
@@ -152,10 +153,14 @@ export class CoordinatorShell {
     if (this.#closing) throw new WbError('COORDINATOR_CLOSED', `cannot ${what}: the coordinator is closed`);
   }
 
-  #acknowledged({ standbyRank, grantCount, holders }: HeartbeatResult & { readonly alive: true }, { mark }: HeartbeatQuestion): void {
+  #acknowledged(
+    { standbyRank, grantCount, holders }: HeartbeatResult & { readonly alive: true },
+    { mark }: HeartbeatQuestion,
+    sentAt: LocalInstant,
+  ): void {
     this.#standbyRank = standbyRank;
     this.#lane.compareGrants(grantCount, mark);
-    const { orphaned, released, suspect } = this.#groups.standbys.update(holders, this.#parts.clock.now().monotonicMs);
+    const { orphaned, released, suspect } = this.#groups.standbys.update(holders, sentAt.monotonicMs);
     if (orphaned.length > 0) this.#inTurn(() => this.#groups.holdersGone(orphaned, 'expired'));
     if (released.length > 0) this.#inTurn(() => this.#groups.holdersGone(released, 'released'));
     if (suspect.length > 0) this.#inTurn(() => this.#read(suspect));

@@ -37,6 +37,43 @@ describe('a standby', () => {
     expect(b.history('jobs').slice(-2)).toEqual(['standby→claiming (expired)', 'claiming→leading (elected)']);
   });
 
+  it('§8: a store that is far away is asked when the claim arrives with the expiry: the way there is not waited for twice', async () => {
+    const rig = new CoordinatorRig();
+    const a = await leader(rig);
+    const b = await standby(rig, 'b');
+    const WAY_MS = 20;
+    b.fate = () => ({ deliverAfterMs: [WAY_MS], replyAfterMs: WAY_MS });
+    await rig.runFor(2 * TTL_MS);
+    a.kill();
+    const before = b.callsOf('claim').length;
+    const { expiresAt } = rig.database.sessions.get(a.sessionId!)!;
+    await rig.until('b leads', () => b.isLeading('jobs'), 2 * TTL_MS);
+    const claims = b.callsOf('claim').slice(before);
+    expect(claims.length).toBe(1);
+    expect(claims[0]!.atMs + WAY_MS).toBeGreaterThanOrEqual(expiresAt);
+    expect(claims[0]!.atMs + WAY_MS).toBeLessThan(expiresAt + 5);
+  });
+
+  it('T1: a claim that is quicker than the question before, and comes too early, is refused and sent again when it is time', async () => {
+    const rig = new CoordinatorRig();
+    const a = await leader(rig);
+    const b = await standby(rig, 'b');
+    b.fate = (operation) => (operation === 'heartbeat' ? { deliverAfterMs: [40], replyAfterMs: 1 } : SMOOTH);
+    await rig.runFor(2 * TTL_MS);
+    a.kill();
+    const before = b.callsOf('claim').length;
+    const { expiresAt } = rig.database.sessions.get(a.sessionId!)!;
+    await rig.until('b leads', () => b.isLeading('jobs'), 2 * TTL_MS);
+    const sentAtMs = b
+      .callsOf('claim')
+      .slice(before)
+      .map((call) => call.atMs);
+    expect(sentAtMs.length).toBe(2);
+    expect(sentAtMs[0]!).toBeLessThan(expiresAt - 30);
+    expect(sentAtMs[1]!).toBeGreaterThanOrEqual(expiresAt - 1);
+    expect(sentAtMs[1]!).toBeLessThan(expiresAt + 5);
+  });
+
   it('§8: of a crowd the oldest goes first, and the others do not race it for the row', async () => {
     const rig = new CoordinatorRig();
     const a = await leader(rig);

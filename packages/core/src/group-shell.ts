@@ -153,7 +153,7 @@ export class GroupShell implements LeaseLaneHandlers, ContentionHost {
 
   // ——— the lane's answers ———
 
-  onClaimed(sessionId: string, results: readonly ClaimResult[], receivedAtMs: number): void {
+  onClaimed(sessionId: string, results: readonly ClaimResult[], askedAtMs: number): void {
     this.#loop.enter(() => {
       for (const result of results) {
         const contention = this.#contentions.get(result.groupId);
@@ -170,7 +170,7 @@ export class GroupShell implements LeaseLaneHandlers, ContentionHost {
           this.#move(contention, { kind: 'refused-busy', sessionId });
           continue;
         }
-        this.#follow(contention, result.holder, receivedAtMs);
+        this.#follow(contention, result.holder, askedAtMs);
         this.#move(contention, { kind: 'refused', sessionId, holderId: result.holder.sessionId });
       }
     });
@@ -187,7 +187,7 @@ export class GroupShell implements LeaseLaneHandlers, ContentionHost {
   }
 
   /** Takes in a look at groups of which one may have become free. */
-  onRead(_sessionId: string, views: readonly LeaseView[], receivedAtMs: number): void {
+  onRead(_sessionId: string, views: readonly LeaseView[], askedAtMs: number): void {
     this.#loop.enter(() => {
       for (const { groupId, holder } of views) {
         const contention = this.#contentions.get(groupId);
@@ -196,7 +196,7 @@ export class GroupShell implements LeaseLaneHandlers, ContentionHost {
           this.holdersGone([groupId], 'released');
           continue;
         }
-        this.#follow(contention, holder, receivedAtMs);
+        this.#follow(contention, holder, askedAtMs);
         this.#move(contention, { kind: 'holder-seen', holderId: holder.sessionId });
       }
     });
@@ -339,8 +339,8 @@ export class GroupShell implements LeaseLaneHandlers, ContentionHost {
     });
   }
 
-  #follow(contention: Contention, holder: Leader & HolderHealth, receivedAtMs: number): void {
+  #follow(contention: Contention, holder: Leader & HolderHealth, askedAtMs: number): void {
     contention.leader = { memberId: holder.memberId, sessionId: holder.sessionId, term: holder.term };
-    this.standbys.track(contention.groupId, holder, receivedAtMs);
+    this.standbys.track(contention.groupId, holder, askedAtMs);
   }
 }

@@ -10,11 +10,11 @@ const MAX_BATCH = 5_000;
 /** Of a claim, which writes, and whose works begin when it is answered: while they do, the next one is under way. */
 export const MAX_CLAIMS = 2_000;
 
-/** Where the lane's definite answers go. `receivedAtMs` is on the monotonic clock. */
+/** Where the lane's definite answers go. `askedAtMs`, when the question went out, is on the monotonic clock. */
 export interface LeaseLaneHandlers {
-  onClaimed(sessionId: string, results: readonly ClaimResult[], receivedAtMs: number): void;
+  onClaimed(sessionId: string, results: readonly ClaimResult[], askedAtMs: number): void;
   onReleased(sessionId: string, results: readonly ReleaseResult[]): void;
-  onRead(sessionId: string, views: readonly LeaseView[], receivedAtMs: number): void;
+  onRead(sessionId: string, views: readonly LeaseView[], askedAtMs: number): void;
   onHeld(sessionId: string, held: HeldLeases): void;
 }
 
@@ -254,6 +254,7 @@ export class LeaseLane {
   async #sendClaims(sessionId: string, groupIds: readonly string[]): Promise<void> {
     this.#epoch += 1;
     this.#isClaiming = true;
+    const askedAtMs = this.#clock.now().monotonicMs;
     let results: readonly ClaimResult[];
     try {
       results = await this.#call('claim', (signal) => this.#store.claim(sessionId, groupIds, { signal }), groupIds.length);
@@ -264,8 +265,7 @@ export class LeaseLane {
     if (sessionId !== this.#sessionId) return;
     for (const groupId of groupIds) this.#claims.delete(groupId);
     for (const result of results) if (result.kind === 'granted' && result.fresh) this.#grantCount += 1;
-    const receivedAtMs = this.#clock.now().monotonicMs;
-    const tell = (): void => this.#handlers.onClaimed(sessionId, results, receivedAtMs);
+    const tell = (): void => this.#handlers.onClaimed(sessionId, results, askedAtMs);
     if (this.#claims.size === 0) tell();
     else this.#tellSoon(tell);
   }
@@ -273,9 +273,10 @@ export class LeaseLane {
   async #sendReads(sessionId: string, groupIds: readonly string[]): Promise<void> {
     // Taken out first: a hint that comes while the call is under way wants another look.
     for (const groupId of groupIds) this.#reads.delete(groupId);
+    const askedAtMs = this.#clock.now().monotonicMs;
     try {
       const views = await this.#call('read', (signal) => this.#store.read(groupIds, { signal }), groupIds.length);
-      if (sessionId === this.#sessionId) this.#handlers.onRead(sessionId, views, this.#clock.now().monotonicMs);
+      if (sessionId === this.#sessionId) this.#handlers.onRead(sessionId, views, askedAtMs);
     } catch (error) {
       if (sessionId === this.#sessionId) for (const groupId of groupIds) this.#reads.add(groupId);
       throw error;

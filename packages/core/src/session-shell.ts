@@ -29,8 +29,8 @@ export interface SessionListener {
   heartbeatQuestion(): HeartbeatQuestion;
   onLive(sessionId: string): void;
   onLost(sessionId: string, reason: 'expired' | 'lost-trust'): void;
-  /** An acknowledged heartbeat brought this in answer to that question; the session is still live. */
-  onAcknowledged(answer: HeartbeatResult & { readonly alive: true }, question: HeartbeatQuestion): void;
+  /** An acknowledged heartbeat brought this in answer to that question, which was sent then; the session is still live. */
+  onAcknowledged(answer: HeartbeatResult & { readonly alive: true }, question: HeartbeatQuestion, sentAt: LocalInstant): void;
 }
 
 /** The holders that a heartbeat asks about, and the count of grants that its answer is compared with. */
@@ -229,7 +229,7 @@ export class SessionShell {
       this.move({ kind: 'heartbeat-acknowledged', sessionId, sentAt });
       if (this.liveId !== sessionId) return;
       this.#tellWaiters({ sentAt, isAlive: true });
-      this.#listener.onAcknowledged(answer, question);
+      this.#listener.onAcknowledged(answer, question, sentAt);
     });
   }
 

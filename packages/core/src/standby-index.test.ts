@@ -48,7 +48,7 @@ describe('the index of those who are waited for', () => {
     expect(index.takeExpired(1_000, 0, Infinity)).toEqual(['a']);
   });
 
-  it('§8: tells when the first holder would expire, counted from when the answer came in', () => {
+  it('§8: tells when the first holder would expire, counted from when the question went out', () => {
     const index = new StandbyIndex();
     index.track('a', health('s1', 500), 100);
     index.track('b', health('s2', 300), 150);

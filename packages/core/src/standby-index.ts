@@ -2,7 +2,10 @@ import type { HolderHealth } from './lease-store.js';
 
 interface Holder {
   readonly groupIds: Set<string>;
-  /** On the monotonic clock, an upper estimate. */
+  /**
+   * When a claim may be sent, on the monotonic clock. It counts from when the question went out, not from the answer: a claim takes the same way to the store. One that comes
+   * a little too early is refused, with what is left; one that waits for the answer's way too is late each time.
+   */
   expiresAtMs: number;
   releaseCount: number;
 }
@@ -37,11 +40,11 @@ export class StandbyIndex {
     return next;
   }
 
-  /** `groupId` waits for `health.sessionId`, as it was when seen. The estimate counts from `receivedAtMs`, when the answer came in. */
-  track(groupId: string, health: HolderHealth, receivedAtMs: number): void {
+  /** `groupId` waits for `health.sessionId`, as it was when seen. The estimate counts from `askedAtMs`, when the question went out. */
+  track(groupId: string, health: HolderHealth, askedAtMs: number): void {
     this.untrack(groupId);
     this.#holderOf.set(groupId, health.sessionId);
-    const expiresAtMs = receivedAtMs + health.remainingMs;
+    const expiresAtMs = askedAtMs + health.remainingMs;
     const holder = this.#holders.get(health.sessionId);
     if (!holder) {
       this.#holders.set(health.sessionId, { groupIds: new Set([groupId]), expiresAtMs, releaseCount: health.releaseCount });
@@ -68,7 +71,7 @@ export class StandbyIndex {
   }
 
   /** Takes in what a heartbeat brought. Groups of the dead are no longer tracked. */
-  update(health: readonly HolderHealth[], receivedAtMs: number): HolderNews {
+  update(health: readonly HolderHealth[], askedAtMs: number): HolderNews {
     const orphaned: string[] = [];
     const released: string[] = [];
     const suspect: string[] = [];
@@ -79,7 +82,7 @@ export class StandbyIndex {
         addAll(releaseCount > holder.releaseCount ? released : orphaned, holder.groupIds);
         continue;
       }
-      holder.expiresAtMs = receivedAtMs + remainingMs;
+      holder.expiresAtMs = askedAtMs + remainingMs;
       if (releaseCount === holder.releaseCount) continue;
       holder.releaseCount = releaseCount;
       addAll(suspect, holder.groupIds);
