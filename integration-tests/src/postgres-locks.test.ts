@@ -19,6 +19,27 @@ describeServer('postgres', 'what others have locked', ({ url }) => {
     expect(await store.heartbeat({ sessionId, holders: [] })).toEqual({ alive: false });
   });
 
+  it('H3: the record of a group has a hundred rows at most, also when a batch has older and newer groups', async () => {
+    await using bench = new PostgresBench(url);
+    const store = await bench.migrated();
+    const sessionId = await openSession(store, 'leads again and again');
+    for (let term = 1; term <= 103; term += 1) {
+      const results = await store.claim(sessionId, term < 100 ? ['old'] : ['new', 'old']);
+      await store.release(
+        sessionId,
+        results.map((result) => ({ groupId: result.groupId, term: result.kind === 'granted' ? result.term : 0 })),
+      );
+    }
+    const client = await bench.client();
+    const { rows } = await client.query(
+      `select group_id, min(term)::int as first, count(*)::int from ${bench.table('term')} group by 1 order by 1`,
+    );
+    expect(rows).toEqual([
+      { group_id: 'new', first: 1, count: 4 },
+      { group_id: 'old', first: 4, count: 100 },
+    ]);
+  });
+
   it('T1, T10: a claim that waited for its own session until after its TTL is refused', async () => {
     await using bench = new PostgresBench(url);
     const store = await bench.migrated();

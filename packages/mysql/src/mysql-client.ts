@@ -33,9 +33,9 @@ export interface Call {
   readonly limitMs?: number;
 }
 
-/** What the steps return: rows, or how many rows the server says it has changed, which depends on a flag of the connection and is only good for 0. */
-export type StepResults<Steps extends readonly Step<unknown>[]> = {
-  readonly [At in keyof Steps]: Steps[At] extends Step<infer Row> ? ([Row] extends [never] ? number : readonly Row[]) : never;
+/** What the steps return: rows, or how many rows the server says it has changed, which depends on a flag of the connection and is only good for 0. Of a step that was left out: 0. */
+export type StepResults<Steps extends readonly (Step<unknown> | null)[]> = {
+  readonly [At in keyof Steps]: Steps[At] extends Step<infer Row> ? ([Row] extends [never] ? number : readonly Row[]) : number;
 };
 
 /** A connection for several statements, in the hands of who borrowed it. */
@@ -82,10 +82,17 @@ export class MysqlClient {
     return this.#hasOtherWriters;
   }
 
-  /** One transaction, or bare statements. Repeated while it fails with `STORE_BUSY`: then nothing of it was done. */
-  async run<const Steps extends readonly Step<unknown>[]>(call: Call, kind: TransactionKind, steps: Steps): Promise<StepResults<Steps>> {
+  /** One transaction, or bare statements. Repeated while it fails with `STORE_BUSY`: then nothing of it was done. A step that is `null` is left out: it would do nothing, and cost as much as the others. */
+  async run<const Steps extends readonly (Step<unknown> | null)[]>(
+    call: Call,
+    kind: TransactionKind,
+    steps: Steps,
+  ): Promise<StepResults<Steps>> {
     const isAmongOthers = kind === 'write' && (await this.askForOtherWriters(call));
-    return await this.retry(call, async (end) => (await this.#transact(call, end, kind, isAmongOthers, steps)) as StepResults<Steps>);
+    const needed = steps.filter((step) => step !== null);
+    const results = await this.retry(call, async (end) => await this.#transact(call, end, kind, isAmongOthers, needed));
+    let next = 0;
+    return steps.map((step) => (step === null ? 0 : results[next++])) as unknown as StepResults<Steps>;
   }
 
   /** Runs `attempt`, again and again while it fails with `STORE_BUSY`, until the call ends. */

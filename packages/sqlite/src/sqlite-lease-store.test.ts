@@ -97,6 +97,27 @@ describe('the statements', () => {
     database.close();
   });
 
+  it('H3: the record of a group has a hundred rows at most, also when a batch has older and newer groups', async () => {
+    const filename = folder.path('app.db');
+    const store = sqliteLeaseStore({ filename });
+    await store.migrate();
+    await store.openSession({ sessionId: 's', memberId: 'm', ttlMs: DAY_MS });
+    for (let term = 1; term <= 103; term += 1) {
+      const results = await store.claim('s', term < 100 ? ['old'] : ['new', 'old']);
+      await store.release(
+        's',
+        results.map((result) => ({ groupId: result.groupId, term: result.kind === 'granted' ? result.term : 0 })),
+      );
+    }
+    const rows = new Database(filename);
+    expect(rows.prepare('select group_id, min(term), count(*) from wb_term group by 1 order by 1').raw().all()).toEqual([
+      ['new', 1, 4],
+      ['old', 4, 100],
+    ]);
+    rows.close();
+    await store.close();
+  });
+
   it('S4, F19: a bounded number of dead sessions is forgotten each time, with their leases and contentions, never a live one', async () => {
     const filename = folder.path('app.db');
     const store = sqliteLeaseStore({ filename, sessionRetentionMs: 0 });
