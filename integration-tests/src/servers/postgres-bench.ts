@@ -54,7 +54,7 @@ export class PostgresBench implements AsyncDisposable {
   }
 
   /** A table of the store, as SQL. */
-  table(name: 'session' | 'lease' | 'contender' | 'job', schema = 'public'): string {
+  table(name: 'session' | 'lease' | 'contender' | 'term' | 'job', schema = 'public'): string {
     return `"${schema}"."${this.namespace}${name}"`;
   }
 

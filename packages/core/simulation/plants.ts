@@ -137,7 +137,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     title: "late claim: the store's count is adopted with the answer to another claim",
     rules: ['T9', 'F14'],
     // One world in two thousand.
-    fromSeed: 3_850,
+    fromSeed: 7_300,
     client: (store) => countGrants(store, 'adopted'),
   },
   { title: 'late close: a session is closed while its work goes on', rules: ['T7'], client: closeEarly },
