@@ -26,5 +26,7 @@ export interface BenchmarkResult {
 export interface Benchmark {
   readonly name: string;
   readonly question: string;
+  /** Where the time goes that keeps it from its goals, as found by profiling: printed if one is not met. */
+  readonly findings?: readonly string[];
   readonly run: (context: BenchmarkContext) => Promise<BenchmarkResult>;
 }

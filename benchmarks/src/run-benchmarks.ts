@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { BenchmarkResult } from './benchmark.js';
+import type { Benchmark, BenchmarkResult } from './benchmark.js';
 import { loadBenchmark, type BenchmarkName } from './benchmarks.js';
 import type { BenchDatabase } from './databases/bench-database.js';
 import { startDatabase, type DatabaseName } from './databases/index.js';
@@ -57,9 +57,9 @@ export async function runBenchmarks({ names, targets, isQuick, runs, soakMinutes
           soakMinutes,
           progress: (what) => progress.show(`${name}: ${what}`),
         });
-        progress.print(`\n${name}: ${benchmark.question}\n\n${format(result)}\n\n(${((nowMs() - beganAtMs) / 1_000).toFixed(0)} s)`);
+        progress.print(`\n${name}: ${benchmark.question}\n\n${format(benchmark, result)}\n\n(${((nowMs() - beganAtMs) / 1_000).toFixed(0)} s)`);
         const header = { benchmark: name, question: benchmark.question, isQuick, machine, databases: titles };
-        writeFileSync(join(folder, `${name}.json`), `${JSON.stringify({ ...header, ...dataOf(result) }, null, 2)}\n`);
+        writeFileSync(join(folder, `${name}.json`), `${JSON.stringify({ ...header, ...dataOf(benchmark, result) }, null, 2)}\n`);
         writeFileSync(join(folder, `${name}.svg`), barChart(result.chart));
         writeFileSync(join(folder, `${name}.md`), `${result.tables.map(markdownTable).join('\n\n')}\n`);
       } catch (error) {
@@ -75,16 +75,29 @@ export async function runBenchmarks({ names, targets, isQuick, runs, soakMinutes
   return failureCount === 0 ? 0 : 1;
 }
 
-function format({ tables, notes }: BenchmarkResult): string {
-  return [...tables.filter(({ rows }) => rows.length > 0).map(formatTable), notes.map((note) => `· ${note}`).join('\n')].join('\n\n');
+function format(benchmark: Benchmark, result: BenchmarkResult): string {
+  const { tables, notes } = result;
+  const findings = findingsOn(benchmark, result).map((finding) => `NOT MET, by profiling: ${finding}`);
+  return [
+    ...tables.filter(({ rows }) => rows.length > 0).map(formatTable),
+    ...(findings.length > 0 ? [findings.join('\n')] : []),
+    notes.map((note) => `· ${note}`).join('\n'),
+  ].join('\n\n');
 }
 
-function dataOf({ tables, notes }: BenchmarkResult): object {
+/** None if all goals are met. */
+function findingsOn({ findings = [] }: Benchmark, { tables }: BenchmarkResult): readonly string[] {
+  return tables.some(({ rows }) => rows.some(({ goal }) => goal?.isMet === false)) ? findings : [];
+}
+
+function dataOf(benchmark: Benchmark, result: BenchmarkResult): object {
+  const { tables, notes } = result;
   return {
     tables: tables.map(({ title, rows }) => ({
       title,
       rows: rows.map(({ data, goal }) => ({ ...data, ...(goal !== undefined && { goal: goal.text, verdict: verdict(goal) }) })),
     })),
+    findings: findingsOn(benchmark, result),
     notes,
   };
 }
