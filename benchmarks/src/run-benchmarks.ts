@@ -57,7 +57,9 @@ export async function runBenchmarks({ names, targets, isQuick, runs, soakMinutes
           soakMinutes,
           progress: (what) => progress.show(`${name}: ${what}`),
         });
-        progress.print(`\n${name}: ${benchmark.question}\n\n${format(benchmark, result)}\n\n(${((nowMs() - beganAtMs) / 1_000).toFixed(0)} s)`);
+        progress.print(
+          `\n${name}: ${benchmark.question}\n\n${format(benchmark, result)}\n\n(${((nowMs() - beganAtMs) / 1_000).toFixed(0)} s)`,
+        );
         const header = { benchmark: name, question: benchmark.question, isQuick, machine, databases: titles };
         writeFileSync(join(folder, `${name}.json`), `${JSON.stringify({ ...header, ...dataOf(benchmark, result) }, null, 2)}\n`);
         writeFileSync(join(folder, `${name}.svg`), barChart(result.chart));
