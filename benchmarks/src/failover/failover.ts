@@ -20,6 +20,10 @@ const CRASH_GOAL: FailoverLine['goals'] = { p99Ms: CRASH_MS, text: `TTL + ${CRAS
 export const failover: Benchmark = {
   name: 'failover',
   question: 'How long does nobody lead?',
+  findings: [
+    'a hand-over on PostgreSQL is two commits, as by hand, and 3 to 4 ms more: 1 ms for the release and 1.3 ms for the claim, whose statements write the session and the record of terms, too; and 1.4 ms of code that runs once in a while, and is never compiled.',
+    'after a crash a standby claims 1 to 2 ms after the expiry, by the whole milliseconds of the clocks and of the timer; the claim takes 3 ms, and 0.7 ms pass until the work begins.',
+  ],
   run: async (context) => {
     const lines: FailoverLine[] = [];
     // One after the other, so that they do not disturb each other: a quick run has time for one.

@@ -13,6 +13,9 @@ const GOAL = 1.1;
 export const heartbeat: Benchmark = {
   name: 'heartbeat',
   question: 'What does a heartbeat cost, over the bare driver running the same statement prepared?',
+  findings: [
+    'the deadline of the call (an AbortController, its listener, a timer), the queue for a connection and the check of names: 5 to 70 µs of the process for each heartbeat, of which there is one in a second. With SQLite the whole of a heartbeat takes 20 µs.',
+  ],
   run: async ({ databases, isQuick, progress }) => {
     const lines: Compared[] = [];
     for (const database of databases) {

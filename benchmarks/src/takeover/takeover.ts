@@ -33,6 +33,9 @@ interface Line {
 export const takeover: Benchmark = {
   name: 'takeover',
   question: `A process with ${GROUPS.toLocaleString('en-US')} groups dies: how long until the standby leads them all, over one bulk UPDATE of the same rows?`,
+  findings: [
+    'nearly all of it is the claims. Of the 50 ms that PostgreSQL takes for 1,000 groups, 12 are the update of the leases (what the bulk UPDATE does), 10 the record of terms, 14 the look and the locks, the rest joins and answers.',
+  ],
   run: async (context) => {
     const lines: Line[] = [];
     const databases = context.isQuick ? context.databases.slice(0, 1) : context.databases;

@@ -75,7 +75,8 @@ export interface LeaseSql {
   /**
    * Frees what matches group, session and term exactly, by the newest version of the locked row, so that a duplicate that comes late frees nothing (L3), and counts on the session's
    * row in the same transaction. `not-held` is said of what does not match by the snapshot: the term was granted before, and does not come back. What matched and could not be locked
-   * (a fence of our own) is `busy`: the caller asks again. `is not distinct from` keeps the planner from walking through all leases of the session.
+   * (a fence of our own) is `busy`: the caller asks again. `is not distinct from` keeps the planner from walking through all leases of the session. No step looks up in `asked` what an earlier one can bring along: the planner takes
+   * an array for ten rows, and would compare each with each.
    */
   readonly release: SqlStatement<{ sessionId: string; groupIds: string; terms: string; reasons: string }, ReleaseRow>;
   /** One statement, one snapshot: count and leases belong together. Without a row the session is dead. */
@@ -175,16 +176,16 @@ export function compileLeaseSql(db: Kysely<WbTables>, { session, lease, term, co
       ), asked as materialized (
         select a.group_id, a.term, a.reason from unnest(${p.groupIds}::text[], ${p.terms}::bigint[], ${p.reasons}::text[]) a (group_id, term, reason)
       ), seen as materialized (
-        select a.group_id, a.term from asked a join ${lease} l on l.group_id = a.group_id and l.term = a.term and l.session_id is not distinct from ${p.sessionId}::text
+        select a.group_id, a.term, a.reason from asked a join ${lease} l on l.group_id = a.group_id and l.term = a.term and l.session_id is not distinct from ${p.sessionId}::text
       ), locked as materialized (
-        select l.group_id, first.now_ms from (select ${clockMs} as now_ms from (select count(*) from me) waited) first cross join seen v join ${lease} l
+        select l.group_id, v.reason, first.now_ms from (select ${clockMs} as now_ms from (select count(*) from me) waited) first cross join seen v join ${lease} l
           on l.group_id = v.group_id and l.term = v.term and l.session_id is not distinct from ${p.sessionId}::text
         order by l.group_id for update of l skip locked
       ), freed as (
-        update ${lease} l set session_id = null from locked k where l.group_id = k.group_id returning l.group_id, l.term, k.now_ms
+        update ${lease} l set session_id = null from locked k where l.group_id = k.group_id returning l.group_id, l.term, k.reason, k.now_ms
       ), ended as (
-        update ${term} t set ${endOfTerm('f.now_ms', 'm', sql`a.reason`)}
-        from freed f join asked a on a.group_id = f.group_id and a.term = f.term left join me m on true
+        update ${term} t set ${endOfTerm('f.now_ms', 'm', sql`f.reason`)}
+        from freed f left join me m on true
         where t.group_id = f.group_id and t.term = f.term and t.session_id = ${p.sessionId}::text and ${isUnended}
       ), counted as (
         update ${session} s set release_count = s.release_count + f.n from (select count(*) as n from freed) f
