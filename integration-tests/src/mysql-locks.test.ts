@@ -145,6 +145,18 @@ describeMysql('locks', (lab) => {
     ]);
   });
 
+  it('L3: a release frees each of the names that it was given, also those that a language takes for the same, and no other term', async () => {
+    const store = await lab().store();
+    await open(store, 's');
+    const names = ['Straße', 'STRASSE', 'strasse', 'strasse '];
+    await store.claim('s', names);
+    await store.release('s', [{ groupId: 'strasse', term: 1 }]);
+    await store.claim('s', ['strasse']);
+    const stale = names.map((groupId) => ({ groupId, term: 1 }));
+    expect((await store.release('s', stale)).map(({ kind }) => kind)).toEqual(['released', 'released', 'not-held', 'released']);
+    expect(await store.held('s')).toMatchObject({ leases: [{ groupId: 'strasse', term: 2 }] });
+  });
+
   it('T8: a release waits for the transaction that holds its lease, and answers for certain', async () => {
     const store = await lab().store();
     await open(store, 's');

@@ -67,7 +67,10 @@ export interface LeaseSql {
   readonly countGrants: StepFactory<{ sessionId: string }>;
   /** Which of the leases the session holds, exactly as named. Under its lock that changes by this transaction only. */
   readonly heldExactly: StepFactory<Leases, PlaceRow>;
-  /** Frees what matches group, session and term exactly, among the rows in `@wb_taken`: the guard is in the write, so that a duplicate that comes late frees nothing. */
+  /**
+   * Frees what matches group, session and term exactly, among the rows in `@wb_taken`: the guard is in the write, so that a duplicate that comes late frees nothing. `distinct` makes a table of what was named, once: the list would be read
+   * anew for each row. It merges nothing, since each has its place.
+   */
   readonly release: StepFactory<Leases>;
   /** How many of the leases the session holds, exactly as named. */
   readonly countHeldBefore: StepFactory<Leases>;
@@ -156,7 +159,7 @@ export function compileLeaseSql({ read, write, writeMany }: StatementCompiler): 
     release: write(`
       update ${TAKEN}
         straight_join ${LEASE_BY_KEY} on l.group_id = asked.name
-        straight_join ${askedLeases(':leases').replace(/asked$/, 'named')} on named.name = l.group_id and named.term = l.term
+        straight_join (select distinct * from ${askedLeases(':leases')}) named on named.name = l.group_id and named.term = l.term
       set l.session_id = null
       where l.session_id = :sessionId
         and exists (select 1 from {session} me where me.session_id = :sessionId and me.closed = 0)`),
