@@ -28,6 +28,9 @@ interface Line extends Compared {
 export const jobs: Benchmark = {
   name: 'jobs',
   question: 'What does the claim of an occurrence cost, over the bare driver running the same statement?',
+  findings: [
+    'processor time of this process, 70 to 180 µs for each claim: the deadline, the queue for a connection, and around a file the steps of a transaction. The checks of what is written are 2 % of it.',
+  ],
   run: async ({ databases, isQuick, progress }) => {
     const lines: Line[] = [];
     for (const database of databases) {
