@@ -152,6 +152,12 @@ describeMysql('locks', (lab) => {
     await store.claim('s', names);
     await store.release('s', [{ groupId: 'strasse', term: 1 }]);
     await store.claim('s', ['strasse']);
+    const crossed = [
+      { groupId: 'STRASSE', term: 2 },
+      { groupId: 'strasse', term: 1 },
+    ];
+    expect((await store.release('s', crossed)).map(({ kind }) => kind)).toEqual(['not-held', 'not-held']);
+    expect(await store.held('s')).toMatchObject({ leases: { length: 4 } });
     const stale = names.map((groupId) => ({ groupId, term: 1 }));
     expect((await store.release('s', stale)).map(({ kind }) => kind)).toEqual(['released', 'released', 'not-held', 'released']);
     expect(await store.held('s')).toMatchObject({ leases: [{ groupId: 'strasse', term: 2 }] });
