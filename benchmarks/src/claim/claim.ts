@@ -103,7 +103,7 @@ async function measureBatch(database: BenchDatabase, { isQuick }: BenchmarkConte
         await lock.releaseAll(sessionId);
       }
     };
-    const count = Math.max(2, Math.floor((isQuick ? 30 : 200) / Math.sqrt(size)));
+    const count = Math.max(2, Math.floor((isQuick ? 20 : 200) / Math.sqrt(size)));
     return compare(
       await interleaved(
         isQuick ? 3 : 15,
@@ -133,7 +133,7 @@ async function measureContended(database: BenchDatabase, { isQuick }: BenchmarkC
     const each = (what: (sessionId: string) => Promise<boolean>): Promise<Run> => {
       // As many workers as sessions, and each session in one worker at a time.
       const free = [...sessionIds];
-      return run(claimants * (isQuick ? 8 : 30), claimants, async () => {
+      return run(claimants * (isQuick ? 5 : 30), claimants, async () => {
         const sessionId = free.pop()!;
         const isGranted = await what(sessionId);
         free.push(sessionId);

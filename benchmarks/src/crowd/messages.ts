@@ -16,6 +16,7 @@ export interface Usage {
   readonly calls: Readonly<Record<string, number>>;
   /** On all sockets. */
   readonly bytes: number;
+  /** Of the processor, without what the collections for `heapBytes` took. */
   readonly cpuMs: number;
   /** The heap, after a collection. */
   readonly heapBytes: number;

@@ -84,7 +84,7 @@ async function takeTurns(
     ['SIGKILL', (team: Team) => team.kill(), CRASH_GOAL],
     ['SIGSTOP', (team: Team) => team.freeze(), CRASH_GOAL],
   ] as const) {
-    const count = runs ?? (isQuick ? (what === 'hand-over' ? 3 : 1) : RUNS);
+    const count = runs ?? (isQuick ? (what === 'hand-over' ? 2 : 1) : RUNS);
     const failovers = teams.map((): Failover[] => []);
     for (let run = 0; run < count; run += 1) {
       progress(`${database}: ${what}, ${run + 1} of ${count}`);

@@ -64,7 +64,7 @@ export async function heartbeatsBesideFence(database: BenchDatabase, isQuick: bo
             return await beat();
           }),
       };
-      const pairs = await interleaved(isQuick ? 6 : 100, during[fencing], beat);
+      const pairs = await interleaved(isQuick ? 4 : 100, during[fencing], beat);
       return { subject: `${database.name}, ${fencing}`, comparison: compare(pairs), goal: GOAL };
     } finally {
       await bare.close();

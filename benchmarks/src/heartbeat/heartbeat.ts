@@ -85,9 +85,9 @@ async function measure(database: BenchDatabase, { suffix, holderCount, hasDeadli
     await beat();
     const replay = await database.replay(beat);
     try {
-      const count = isQuick ? 40 : 300;
+      const count = isQuick ? 30 : 300;
       const pairs = await interleaved(
-        isQuick ? 7 : 31,
+        isQuick ? 5 : 31,
         () => run(count, 1, beat),
         () => run(count, 1, replay.run),
       );

@@ -100,9 +100,9 @@ async function measure(database: BenchDatabase, isQuick: boolean): Promise<Line>
       isDurable: true,
     });
     try {
-      const count = isQuick ? 60 : 300;
+      const count = isQuick ? 40 : 300;
       const pairs = await interleaved(
-        isQuick ? 9 : 31,
+        isQuick ? 5 : 31,
         () => run(count, 1, claimNext),
         () => run(count, 1, replay.run),
       );

@@ -10,7 +10,7 @@ const GROUPS = 10_000;
 const TTL_MS = 10_000;
 const HEARTBEAT_MS = 1_000;
 const MINUTES = 10;
-const QUICK_MS = 4_000;
+const QUICK_MS = 3_000;
 /** How often the heap is looked at. */
 const LOOKS = 30;
 const QUICK_LOOKS = 6;
