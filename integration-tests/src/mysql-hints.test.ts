@@ -137,7 +137,7 @@ describeMysql('hints', (lab) => {
     // Looks come in order: this change is seen after all the others would have been.
     await store.release('s', [{ groupId: 'group', term: 1 }]);
     await vi.waitFor(() => expect(hints).toHaveLength(2), SOON);
-    expect(hints).toEqual([{ groupIds: ['group'] }, { groupIds: ['group'] }]);
+    expect(hints).toEqual([{ groupIds: ['group'] }, { groupIds: ['group'], freed: true }]);
   });
 
   it('W1: a change of more groups than a hint names is a hint without names', async () => {

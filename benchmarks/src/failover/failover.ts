@@ -47,7 +47,6 @@ export const failover: Benchmark = {
       notes: [
         `TTL ${TTL_MS} ms, a heartbeat every ${HEARTBEAT_MS} ms, two processes. The floor is what nobody can be faster than. After a crash or a freeze: the expiry of the lease by the database, TTL − (time since its last heartbeat), since a leader that lives might still be working. After a restart of the server (SIGKILL, and started again): its first answer. Of \`wb run\`: what it takes to start the command.`,
         "Hand-over: from the end of the old leader's work to the begin of the new one's. `wb run`: from the kill of the command to the begin of the command elsewhere.",
-        'SQLite has nothing to push with: a standby learns of a release by its next heartbeat.',
         '"by hand" is the yardstick: SQL for one row that wakes at expiry and on NOTIFY, without sessions, terms, deadlines or recovery. The two take turns, run by run.',
       ],
     };

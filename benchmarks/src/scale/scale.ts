@@ -34,9 +34,7 @@ interface Measured {
 export const scale: Benchmark = {
   name: 'scale',
   question: 'How does the cost of a process grow with its groups?',
-  findings: [
-    'a group whose work listens to its `signal` has an AbortSignal of Node, which weighs 0.9 to 1.2 KB.',
-  ],
+  findings: ['a group whose work listens to its `signal` has an AbortSignal of Node, which weighs 0.9 to 1.2 KB.'],
   run: async (context) => {
     // One server and one file: what a process does does not depend on which.
     const databases = context.databases.filter(({ name }) => name === 'postgres' || name === 'sqlite');

@@ -1,6 +1,7 @@
 import { StoreError, type Clock, type LeaseHint } from '@wb/core';
+import { changeHints, GROUPS_LOOKED_UP, SessionChanges } from '@wb/sql';
 import type { DedicatedConnection } from './dedicated-connection.js';
-import { BELL_WAIT_SECONDS, type HintSql, type SessionStateRow } from './hint-sql.js';
+import { BELL_WAIT_SECONDS, type HintSql } from './hint-sql.js';
 
 /** How often the watcher that has the bell looks, in ms. While changes come one after the other it looks less and less often: every look that finds one wakes all watchers. */
 const LOOK_MS = 20;
@@ -9,8 +10,6 @@ const LONGEST_LOOK_MS = 320;
 const CALM_MS = 1_000;
 /** How long the server may take for an answer, waiting aside, in ms. */
 const ANSWER_LIMIT_MS = 5_000;
-/** How many groups a hint names at most. */
-const NAMED_GROUPS = 500;
 
 /** Watches for changes on one connection, by the rules of `hint-sql.ts`. */
 export class BellWatch {
@@ -18,8 +17,8 @@ export class BellWatch {
   readonly #sql: HintSql;
   readonly #clock: Clock;
   readonly #onHint: (hint: LeaseHint) => void;
+  readonly #changes = new SessionChanges();
   #seen = 0;
-  #states = new Map<string, string>();
   #lookMs = LOOK_MS;
   #changedAtMs = -Infinity;
 
@@ -35,7 +34,7 @@ export class BellWatch {
     const { settings, takeMark, mark, sessionStates } = this.#sql;
     const [, , , , , marks, states] = await this.#connection.ask([...settings, takeMark, mark, sessionStates], ANSWER_LIMIT_MS);
     this.#seen = marks[0]!.mark;
-    this.#changes(states);
+    this.#changes.since(states);
   }
 
   /** Goes on until it fails, and the connection with it. */
@@ -73,32 +72,17 @@ export class BellWatch {
     const [, states] = await this.#connection.ask([this.#sql.leaveBell, this.#sql.sessionStates], ANSWER_LIMIT_MS);
     // The states are at least as new: what changed in between makes one more look, and no second hint.
     this.#seen = seen;
-    const changed = this.#changes(states);
+    const changed = this.#changes.since(states);
     if (changed.length === 0) return;
     const sessionIds = JSON.stringify(changed);
-    const limit = NAMED_GROUPS + 1;
+    const limit = GROUPS_LOOKED_UP;
     const { leaveBell, changedGroups, resignGroups } = this.#sql;
     const [, groups, asked] = await this.#connection.ask(
       [leaveBell, changedGroups({ sessionIds, limit }), resignGroups({ sessionIds, limit })],
       ANSWER_LIMIT_MS,
     );
-    this.#onHint(naming(groups));
-    if (asked.length > 0) this.#onHint({ ...naming(asked), resign: true });
+    for (const hint of changeHints(groups, asked)) this.#onHint(hint);
   }
-
-  /** The sessions that were given or have lost a lease since the last look. */
-  #changes(states: readonly SessionStateRow[]): string[] {
-    const before = this.#states;
-    this.#states = new Map(states.map((row) => [row.sessionId, `${row.grantCount} ${row.releaseCount} ${row.closed}`]));
-    return states
-      .filter(({ sessionId, grantCount }) => grantCount > 0 && before.get(sessionId) !== this.#states.get(sessionId))
-      .map(({ sessionId }) => sessionId);
-  }
-}
-
-/** A hint that names the groups, unless they are too many. */
-function naming(groups: readonly { readonly groupId: string }[]): LeaseHint {
-  return groups.length > NAMED_GROUPS ? {} : { groupIds: groups.map(({ groupId }) => groupId) };
 }
 
 function noBell(what: string): StoreError {

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import type { ChangedGroup, SessionState } from '@wb/sql';
 import { asBytes, asked } from './mysql-fragments.js';
 import type { StatementCompiler, Step, StepFactory } from './mysql-statement.js';
 
@@ -16,14 +17,6 @@ import type { StatementCompiler, Step, StepFactory } from './mysql-statement.js'
 export const BELL_WAIT_SECONDS = 10;
 /** How long the server keeps the connection, and with it the bell, of a watcher that has stopped looking, in s: a frozen process must not keep the bell. */
 const FROZEN_SECONDS = 5;
-
-/** A session, as far as its changes are told. */
-export interface SessionStateRow {
-  readonly sessionId: string;
-  readonly grantCount: number;
-  readonly releaseCount: number;
-  readonly closed: number;
-}
 
 export interface HintSql {
   /** Settings of the connection, which is the store's own. */
@@ -37,9 +30,9 @@ export interface HintSql {
   /** The mark that was taken last, and whether the bell is this connection's: behind a pooler, or where named locks do nothing, it is not, and then nobody may look all the time. */
   readonly mark: Step<{ readonly mark: number; readonly hasBell: number }>;
   readonly leaveBell: Step;
-  readonly sessionStates: Step<SessionStateRow>;
+  readonly sessionStates: Step<SessionState>;
   /** Groups that are free, and groups of the sessions: those that may have changed. At most `limit` of each kind. */
-  readonly changedGroups: StepFactory<{ sessionIds: string; limit: number }, { readonly groupId: string }>;
+  readonly changedGroups: StepFactory<{ sessionIds: string; limit: number }, ChangedGroup>;
   /** Groups of the sessions whose leaders were asked to resign (R1), at most `limit`. */
   readonly resignGroups: StepFactory<{ sessionIds: string; limit: number }, { readonly groupId: string }>;
 }
@@ -69,14 +62,15 @@ export function compileHintSql({ read, write }: StatementCompiler, namespace: st
       { mark: 'integer', hasBell: 'integer' },
     )({}),
     leaveBell: bare('do release_lock(@wb_bell)'),
-    sessionStates: read<Record<never, never>, SessionStateRow>(
+    sessionStates: read<Record<never, never>, SessionState>(
       `select ${asBytes('session_id')}, grant_count, release_count, closed from {session}`,
       { sessionId: 'text', grantCount: 'integer', releaseCount: 'integer', closed: 'integer' },
     )({}),
     changedGroups: read(
-      `(select ${asBytes('l.group_id')} from {lease} l where l.session_id is null limit :limit)
-      union (select ${asBytes('l.group_id')} from ${asked(':sessionIds')} straight_join {lease} l on l.session_id = asked.name limit :limit)`,
-      { groupId: 'text' },
+      `(select ${asBytes('l.group_id')}, 1 from {lease} l where l.session_id is null limit :limit)
+      union all (select ${asBytes('l.group_id')}, s.closed is null or s.closed <> 0 from ${asked(':sessionIds')} straight_join {lease} l on l.session_id = asked.name
+        left join {session} s on s.session_id = l.session_id limit :limit)`,
+      { groupId: 'text', isFree: 'integer' },
     ),
     resignGroups: read(
       `select ${asBytes('l.group_id')} from ${asked(':sessionIds')} straight_join {lease} l on l.session_id = asked.name

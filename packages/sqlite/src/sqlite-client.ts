@@ -105,6 +105,26 @@ export class SqliteClient {
     }
   }
 
+  /** Fails if the call cannot even begin. */
+  assertGoingOn({ operation, options }: Call): void {
+    this.#assertGoingOn(operation, options?.signal);
+  }
+
+  /** Waits for work that other calls may wait for, too; how it ends is up to itself. */
+  async wait<T>({ operation, options }: Call, work: Promise<T>): Promise<T> {
+    this.#assertGoingOn(operation, options?.signal);
+    const { promise, wake } = this.#waiter(options?.signal);
+    const woken = promise.then(() => {
+      this.#assertGoingOn(operation, options?.signal);
+      return work;
+    });
+    try {
+      return await Promise.race([work, woken]);
+    } finally {
+      wake();
+    }
+  }
+
   /** Closes the connection if it is ours, and wakes those who wait. Idempotent. */
   close(): void {
     this.#isClosed = true;

@@ -15,6 +15,7 @@ import {
   type HeartbeatResult,
   type HeldLeases,
   type HeldLeaseView,
+  type LeaseHint,
   type LeaseRelease,
   type LeaseStore,
   type LeaseStoreCapabilities,
@@ -29,9 +30,10 @@ import {
   type StoreFinding,
   type TermRecord,
 } from '@wb/core';
-import { fencedErrorOf, isKysely, partsOf, termRecords, type KyselyTransaction, type SchemaDialect } from '@wb/sql';
+import { fencedErrorOf, isKysely, partsOf, termRecords, type HintHub, type KyselyTransaction, type SchemaDialect } from '@wb/sql';
 import { claimPart, holderOf } from './claim-part.js';
 import { FencedTransactions } from './fenced-transaction.js';
+import { watchWal } from './hint-listener.js';
 import { SqliteClient, type Call } from './sqlite-client.js';
 import type { Durability } from './sqlite-connection.js';
 import { diagnoseSqlite } from './sqlite-diagnosis.js';
@@ -104,6 +106,7 @@ export interface SqliteLeaseStore extends LeaseStore {
 /** {@link sqliteLeaseStore}, with the machine to be given. @internal */
 export class SqliteStore implements SqliteLeaseStore {
   readonly capabilities: LeaseStoreCapabilities;
+  readonly watch?: NonNullable<LeaseStore['watch']>;
   readonly #client: SqliteClient;
   readonly #fencing: SqliteClient;
   readonly #fenced: FencedTransactions;
@@ -112,6 +115,7 @@ export class SqliteStore implements SqliteLeaseStore {
   readonly #schema: SchemaDialect;
   readonly #namespace: string;
   readonly #sessionRetentionMs: number;
+  readonly #hints: HintHub | null;
 
   constructor(options: SqliteLeaseStoreOptions, environment: SqliteEnvironment) {
     const resolved = resolveOptions(options);
@@ -127,7 +131,8 @@ export class SqliteStore implements SqliteLeaseStore {
       source.kind === 'handle'
         ? { kind: 'file', filename: source.database.name, Driver: source.database.constructor as DatabaseDriver }
         : source;
-    this.#fencing = isFile ? new SqliteClient({ ...resolved, source: beside }, this.#sql, environment) : this.#client;
+    const openBeside = (): SqliteClient => new SqliteClient({ ...resolved, source: beside }, this.#sql, environment);
+    this.#fencing = isFile ? openBeside() : this.#client;
     this.#fenced = new FencedTransactions(this.#fencing, environment);
     this.#occurrences = new SqliteOccurrenceStore(this.#client);
     this.capabilities = Object.freeze({
@@ -135,13 +140,21 @@ export class SqliteStore implements SqliteLeaseStore {
       durable: isFile,
       crossProcess: isFile,
       precisionMs: 1,
-      watch: false,
+      watch: resolved.hints,
       fencing: true,
       history: true,
       resignRequests: true,
       groups: true,
       occurrences: true,
     });
+    const hints = resolved.hints ? watchWal(openBeside, environment) : null;
+    this.#hints = hints;
+    if (hints === null) return;
+    this.watch = async (onHint: (hint: LeaseHint) => void, callOptions?: CallOptions): Promise<AsyncDisposable> => {
+      const watch = call('watch', 'read', callOptions);
+      this.#client.assertGoingOn(watch);
+      return await hints.watch(onHint, (connected) => this.#client.wait(watch, connected));
+    };
   }
 
   async migrate(options?: CallOptions): Promise<void> {
@@ -357,6 +370,7 @@ export class SqliteStore implements SqliteLeaseStore {
   }
 
   close(): Promise<void> {
+    this.#hints?.close();
     this.#fenced.close();
     this.#fencing.close();
     this.#client.close();

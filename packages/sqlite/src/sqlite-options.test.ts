@@ -20,7 +20,10 @@ describe('the options', () => {
       source: { kind: 'file', filename: 'app.db' },
       namespace: 'wb_',
       sessionRetentionMs: 3_600_000,
+      hints: true,
     });
+    expect(resolveOptions({ filename: ':memory:' }).hints).toBe(false);
+    expect(resolveOptions({ filename: 'app.db', hints: false }).hints).toBe(false);
   });
 
   it.each([
@@ -34,6 +37,8 @@ describe('the options', () => {
     [{ database: null }, 'database', 'must be an open database'],
     [{ filename: 'a.db', fileMustExist: 1 }, 'fileMustExist', '`fileMustExist` (1) must be true or false'],
     [{ filename: ':memory:', fileMustExist: true }, 'fileMustExist', '`fileMustExist` (true) and a database in memory exclude each other'],
+    [{ filename: 'a.db', hints: 'no' }, 'hints', '`hints` ("no") must be true or false'],
+    [{ filename: ':memory:', hints: true }, 'hints', '`hints` (true) and a database in memory exclude each other'],
     [{ database: {}, fileMustExist: true }, 'fileMustExist', 'is for a `filename`'],
     [{ filename: 'a.db', namespace: 'Wb' }, 'namespace', '`namespace` ("Wb") must be 1 to 32 characters'],
     [{ filename: 'a.db', namespace: '' }, 'namespace', '1 to 32 characters'],
@@ -77,7 +82,7 @@ describe('the options', () => {
       durable: true,
       crossProcess: true,
       precisionMs: 1,
-      watch: false,
+      watch: true,
       fencing: true,
       history: true,
       resignRequests: true,

@@ -1,5 +1,6 @@
 import type { SqlArguments, SqlStatement, WbTables } from '@wb/sql';
 import type { Kysely } from 'kysely';
+import { compileHintSql, type HintSql } from './hint-sql.js';
 import { compileLeaseSql, type LeaseSql } from './sqlite-claim-sql.js';
 import { compileFenceSql, type FenceSql } from './sqlite-fence-sql.js';
 import { compileJobSql, type JobSql } from './sqlite-job-sql.js';
@@ -34,7 +35,7 @@ export class PreparedStatement<Args extends SqlArguments, Row> {
 }
 
 /** All statements of the store, compiled: text only, for any number of connections. */
-export type StoreSql = SessionSql & LeaseSql & TermSql & FenceSql & JobSql;
+export type StoreSql = SessionSql & LeaseSql & TermSql & FenceSql & JobSql & HintSql;
 
 /** All statements of the store, prepared on one connection. */
 export type StoreStatements = {
@@ -49,6 +50,7 @@ export function compileStoreSql(db: Kysely<WbTables>, namespace: string): StoreS
     ...compileTermSql(db),
     ...compileFenceSql(db, namespace),
     ...compileJobSql(db),
+    ...compileHintSql(db),
   });
 }
 

@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import { afterEach } from 'vitest';
 import { sqliteLeaseStore, type SqliteFileOptions } from '../src/index.js';
 import { SqliteStore } from '../src/sqlite-lease-store.js';
+import { systemEnvironment } from '../src/sqlite-options.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 /** The type number of ext4. */
@@ -44,7 +45,12 @@ export function storeClients(): StoreClients {
     },
     openStepwise: async () => {
       const scheduler = new Scheduler();
-      const environment = { clock: new VirtualClock(scheduler), random: () => 0, fileSystemType: () => Promise.resolve(LOCAL) };
+      const environment = {
+        ...systemEnvironment,
+        clock: new VirtualClock(scheduler),
+        random: () => 0,
+        fileSystemType: () => Promise.resolve(LOCAL),
+      };
       const store = new SqliteStore({ filename: folder.path('app.db') }, environment);
       closers.push(() => store.close());
       await store.migrate();

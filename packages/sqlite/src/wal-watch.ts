@@ -1,0 +1,122 @@
+import { StoreError, type LeaseHint, type Timer } from '@wb/core';
+import { changeHints, GROUPS_LOOKED_UP, SessionChanges, type HintConnection } from '@wb/sql';
+import type { Call, SqliteClient } from './sqlite-client.js';
+import type { SqliteEnvironment } from './sqlite-options.js';
+
+/**
+ * When to look after a write to the log, in ms after the look before. A transaction's pages are in the log before they count: the disk has to have them first, and then SQLite notes the commit in memory that
+ * is shared, which nobody is told of.
+ */
+const LOOKS_AFTER_MS = [1, 3, 9, 27, 81] as const;
+
+/**
+ * Watches for changes by the write-ahead log, which every commit is written to. The operating system tells of a write, so that nothing is done while nobody writes. A look is a number that SQLite keeps in shared
+ * memory (`data_version`); only when that has changed are the sessions read, which tell a heartbeat from a change.
+ *
+ * The log is watched by its name. To open and close it would be safe, too: SQLite has no lock on it, as it has on the database and on the shared memory.
+ */
+export class WalWatch implements HintConnection {
+  readonly broken: Promise<never>;
+  readonly #client: SqliteClient;
+  readonly #environment: SqliteEnvironment;
+  readonly #onHint: (hint: LeaseHint) => void;
+  readonly #changes = new SessionChanges();
+  #break!: (error: unknown) => void;
+  #file: { close(): void } | null = null;
+  #version: number | null = null;
+  /** Which of {@link LOOKS_AFTER_MS} is next. */
+  #next = 0;
+  #timer: Timer | null = null;
+  #isLooking = false;
+  #isClosed = false;
+
+  /** @param client Of its own: `data_version` says nothing of commits of the same connection. Closed with the watch. */
+  constructor(client: SqliteClient, environment: SqliteEnvironment, onHint: (hint: LeaseHint) => void) {
+    this.#client = client;
+    this.#environment = environment;
+    this.#onHint = onHint;
+    this.broken = new Promise((_resolve, reject) => {
+      this.#break = reject;
+    });
+    // It may break before anybody waits for that.
+    this.broken.catch(() => undefined);
+  }
+
+  /** What is committed after this has resolved is hinted at. @throws {@link StoreError} */
+  async begin(signal: AbortSignal): Promise<void> {
+    const call: Call = { operation: 'watch', durability: 'read', options: { signal } };
+    const path = await this.#client.run(call, (connection) => connection.walPath('watch'));
+    this.#file = this.#watch(path);
+    // Only now: what comes later is told of.
+    this.#version = await this.#client.run(call, (connection) => connection.dataVersion('watch'));
+    await this.#client.transact(call, ({ sessionStates }) => this.#changes.since(sessionStates.all({})));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#file?.close();
+    this.#file = null;
+    this.#client.close();
+  }
+
+  #watch(path: string): { close(): void } {
+    const end = (cause: unknown): StoreError =>
+      new StoreError('STORE_UNAVAILABLE', `\`watch\` cannot follow the log ${JSON.stringify(path)}: ${String(cause)}`, {
+        cause,
+        isRetryable: true,
+        outcome: 'none',
+      });
+    try {
+      return this.#environment.watchFile(
+        path,
+        () => this.#written(),
+        (cause) => this.#break(end(cause)),
+      );
+    } catch (cause) {
+      throw end(cause);
+    }
+  }
+
+  #written(): void {
+    const isNext = this.#timer !== null && this.#next === 0;
+    this.#next = 0;
+    // Writes that come without a pause do not put the look off.
+    if (!isNext && !this.#isLooking) this.#lookLater();
+  }
+
+  #lookLater(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    const delayMs = LOOKS_AFTER_MS[this.#next];
+    if (delayMs === undefined || this.#isClosed) return;
+    this.#timer = this.#environment.clock.schedule(delayMs, () => {
+      this.#timer = null;
+      this.#isLooking = true;
+      this.#next += 1;
+      this.#look()
+        .catch((error: unknown) => this.#break(error))
+        .finally(() => {
+          this.#isLooking = false;
+          this.#lookLater();
+        });
+    });
+  }
+
+  async #look(): Promise<void> {
+    const call: Call = { operation: 'watch', durability: 'read', options: undefined };
+    const version = await this.#client.run(call, (connection) => connection.dataVersion('watch'));
+    if (version === this.#version || this.#version === null) return;
+    this.#version = version;
+    // The next commit may be in the log already, and not count yet.
+    this.#next = 0;
+    const hints = await this.#client.transact(call, ({ sessionStates, changedGroups, resignGroups }) => {
+      const changed = this.#changes.since(sessionStates.all({}));
+      if (changed.length === 0) return [];
+      const request = { sessionIds: JSON.stringify(changed), limit: GROUPS_LOOKED_UP };
+      return changeHints(changedGroups.all(request), resignGroups.all(request));
+    });
+    for (const hint of hints) if (!this.#isClosed) this.#onHint(hint);
+  }
+}
