@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import { renameSync, symlinkSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../test-support/temporary-folder.js';
-import { sqliteLeaseStore, type SqliteLeaseStoreOptions } from './index.js';
+import { sqliteLeaseStore, type SqliteFileOptions } from './index.js';
 import { SqliteStore } from './sqlite-lease-store.js';
 import { systemEnvironment } from './sqlite-options.js';
 
@@ -19,8 +19,11 @@ describe('hints of a file', () => {
     for (const store of stores.splice(0)) await store.close();
   });
 
-  function open(options: Partial<SqliteLeaseStoreOptions> = {}): LeaseStore {
-    const store = sqliteLeaseStore({ filename: folder.path('app.db'), ...options } as SqliteLeaseStoreOptions);
+  function open(options: Partial<SqliteFileOptions> = {}): LeaseStore {
+    return use(sqliteLeaseStore({ filename: folder.path('app.db'), ...options }));
+  }
+
+  function use(store: LeaseStore): LeaseStore {
     stores.push(store);
     return store;
   }
@@ -87,10 +90,7 @@ describe('hints of a file', () => {
     const store = await holder();
     symlinkSync(folder.path('app.db'), folder.path('link.db'));
     const handle = new Database(folder.path('link.db'));
-    const told = [
-      await watched(open({ filename: folder.path('link.db') })),
-      await watched(open({ filename: undefined, database: handle })),
-    ];
+    const told = [await watched(open({ filename: folder.path('link.db') })), await watched(use(sqliteLeaseStore({ database: handle })))];
     await store.claim('s', ['group']);
     await vi.waitFor(() => expect(told).toEqual(told.map(() => [{ groupIds: ['group'] }])), SOON);
     for (const each of stores.splice(0)) await each.close();
