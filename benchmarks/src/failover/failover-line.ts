@@ -9,6 +9,8 @@ export interface FailoverLine {
   readonly database: string;
   readonly what: string;
   readonly failovers: readonly Failover[];
-  /** Of all where there is no floor, else of what is beyond it. */
+  /** Of the time since the leader's end. */
   readonly goals?: { readonly p50Ms?: number; readonly p99Ms: number; readonly text: string } | undefined;
+  /** The harder reading of the goal of a crash, in ms: how far past the expiry itself, which comes up to a heartbeat sooner than the TTL after the crash. */
+  readonly overFloorP99Ms?: number | undefined;
 }
