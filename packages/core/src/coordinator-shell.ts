@@ -77,7 +77,9 @@ export class CoordinatorShell {
     });
     this.#groups = new GroupShell(parts, this.#session, this.#lane, this.#abandoned, this.events, this.#loop);
     this.#observers = new ObserverHub(store, this.#caller, this.#migration, clock, timings);
-    this.#hints = new HintWatch(parts, this.#caller, (hint) => this.#loop.enter(() => this.#hinted(hint)));
+    this.#hints = new HintWatch({ ...parts, migration: this.#migration }, this.#caller, (hint) =>
+      this.#loop.enter(() => this.#hinted(hint)),
+    );
   }
 
   lead(groupId: string, work: Work<unknown>, options: ResolvedLeadOptions, signal: LeadOptions['signal']): Promise<LeadResult<unknown>> {

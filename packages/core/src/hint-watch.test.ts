@@ -22,6 +22,7 @@ class Bench {
   startCount = 0;
   endCount = 0;
   before: () => Promise<void> = () => Promise.resolve();
+  migrate: () => Promise<void> = () => Promise.resolve();
   readonly store: LeaseStore;
   readonly watch: HintWatch;
 
@@ -45,7 +46,13 @@ class Bench {
       : withoutWatch(memory);
     const caller = new StoreCaller(this.clock, new EventStream());
     this.watch = new HintWatch(
-      { store: this.store, timings: resolveTimings({ ttlMs: 6_000, callDeadlineMs: 300 }), clock: this.clock, random: () => 0.5 },
+      {
+        store: this.store,
+        migration: { ensure: () => this.migrate() },
+        timings: resolveTimings({ ttlMs: 6_000, callDeadlineMs: 300 }),
+        clock: this.clock,
+        random: () => 0.5,
+      },
       caller,
       (hint) => this.hints.push(hint),
     );
@@ -59,6 +66,25 @@ class Bench {
 }
 
 describe('W1: the watch for hints', () => {
+  it('F17: it waits for the tables: who only observes may be the first to ask anything of the store', async () => {
+    const bench = new Bench();
+    bench.migrate = () => Promise.reject(new StoreError('STORE_UNAVAILABLE', 'down', { isRetryable: true }));
+    await bench.watch.start();
+    expect(bench.startCount).toBe(0);
+    let isMigrated = false;
+    bench.migrate = () => {
+      isMigrated = true;
+      return Promise.resolve();
+    };
+    bench.before = () => {
+      expect(isMigrated).toBe(true);
+      return Promise.resolve();
+    };
+    await bench.scheduler.runFor(2_000);
+    expect(bench.startCount).toBe(1);
+    await bench.watch.close();
+  });
+
   it('passes hints on, once, however often it is started', async () => {
     const bench = new Bench();
     await Promise.all([bench.watch.start(), bench.watch.start()]);

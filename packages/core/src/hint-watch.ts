@@ -1,6 +1,7 @@
 import type { Clock, Timer } from './clock.js';
 import { StoreError } from './errors.js';
 import type { LeaseHint, LeaseStore } from './lease-store.js';
+import type { Migration } from './migration.js';
 import type { StoreCaller } from './store-caller.js';
 import type { Timings } from './timings.js';
 
@@ -10,6 +11,7 @@ const LONGEST_PAUSE_MS = 60_000;
 /** What the watch is made of. */
 export interface HintWatchParts {
   readonly store: LeaseStore;
+  readonly migration: Pick<Migration, 'ensure'>;
   readonly timings: Timings;
   readonly clock: Clock;
   /** From 0 to below 1: spreads the attempts of many processes. */
@@ -34,12 +36,14 @@ export class HintWatch {
 
   /** Starts, unless it runs already. */
   async start(): Promise<void> {
-    const { store, timings } = this.#parts;
+    const { store, migration, timings } = this.#parts;
     if (this.#watch !== null || this.#isClosed || store.watch === undefined) return;
     this.#watch = 'starting';
     this.#retry?.cancel();
     this.#retry = null;
     try {
+      // Who only observes may be the first to ask anything of the store.
+      await migration.ensure(timings.callDeadlineMs);
       const started = await this.#caller.call('watch', timings.callDeadlineMs, (signal) => store.watch!(this.#onHint, { signal }));
       this.#watch = started;
       this.#failureCount = 0;

@@ -6,6 +6,8 @@ export class Migration {
   readonly #store: LeaseStore;
   readonly #caller: StoreCaller;
   #isDone: boolean;
+  /** Under way, for all who wait for it. */
+  #attempt: Promise<void> | null = null;
 
   /** @param isWanted `false`: somebody else does it. */
   constructor(store: LeaseStore, caller: StoreCaller, isWanted: boolean) {
@@ -17,6 +19,13 @@ export class Migration {
   /** Resolves when it is done. @throws {@link StoreError} when it failed, or took longer than `deadlineMs`; the next one tries again. */
   async ensure(deadlineMs: number): Promise<void> {
     if (this.#isDone) return;
+    this.#attempt ??= this.#migrate(deadlineMs).finally(() => {
+      this.#attempt = null;
+    });
+    await this.#attempt;
+  }
+
+  async #migrate(deadlineMs: number): Promise<void> {
     await this.#caller.call('migrate', deadlineMs, (signal) => this.#store.migrate({ signal }));
     this.#isDone = true;
   }

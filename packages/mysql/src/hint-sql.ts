@@ -33,7 +33,7 @@ export interface HintSql {
   readonly sessionStates: Step<SessionState>;
   /** Groups that are free, and groups of the sessions: those that may have changed. At most `limit` of each kind. */
   readonly changedGroups: StepFactory<{ sessionIds: string; limit: number }, ChangedGroup>;
-  /** Groups of the sessions whose leaders were asked to resign (R1), at most `limit`. */
+  /** Those of the sessions' first `limit` groups whose leaders were asked to resign (R1). */
   readonly resignGroups: StepFactory<{ sessionIds: string; limit: number }, { readonly groupId: string }>;
 }
 
@@ -73,8 +73,9 @@ export function compileHintSql({ read, write }: StatementCompiler, namespace: st
       { groupId: 'text', isFree: 'integer' },
     ),
     resignGroups: read(
-      `select ${asBytes('l.group_id')} from ${asked(':sessionIds')} straight_join {lease} l on l.session_id = asked.name
-        straight_join {term} t on t.group_id = l.group_id and t.term = l.term where t.resign = 1 limit :limit`,
+      `select ${asBytes('l.group_id')} from (
+          select l.group_id, l.term from ${asked(':sessionIds')} straight_join {lease} l on l.session_id = asked.name limit :limit
+        ) l straight_join {term} t on t.group_id = l.group_id and t.term = l.term where t.resign = 1`,
       { groupId: 'text' },
     ),
   });

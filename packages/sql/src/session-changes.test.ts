@@ -12,7 +12,14 @@ function groups(count: number, isFree: number): ChangedGroup[] {
 describe('SessionChanges', () => {
   it('tells of sessions that were given, have lost, or have left leases since the last look, and of no others', () => {
     const changes = new SessionChanges();
-    changes.since([state('granted', 1), state('released', 1), state('closed', 1), state('still', 1), state('gone', 1)]);
+    changes.since([
+      state('granted', 1),
+      state('released', 1),
+      state('closed', 1),
+      state('still', 1),
+      state('gone', 1),
+      state('closed before', 1, 0, 1),
+    ]);
     expect(
       changes.since([
         state('granted', 2),
@@ -22,8 +29,9 @@ describe('SessionChanges', () => {
         state('new', 1),
         state('idle', 0),
       ]),
-    ).toEqual(['granted', 'released', 'closed', 'new']);
-    expect(changes.since([state('granted', 2), state('released', 1, 1)])).toEqual([]);
+    ).toEqual(['granted', 'released', 'closed', 'new', 'gone']);
+    expect(changes.since([state('granted', 2), state('released', 1, 1), state('still', 1)])).toEqual(['new']);
+    expect(changes.since([state('granted', 2), state('released', 1, 1), state('still', 1)])).toEqual([]);
   });
 });
 
@@ -40,6 +48,6 @@ describe('changeHints', () => {
 
   it('names as many as it can, and nothing when they are more', () => {
     expect(changeHints(groups(GROUPS_LOOKED_UP - 1, 0), [])[0]!.groupIds).toHaveLength(500);
-    expect(changeHints([...groups(GROUPS_LOOKED_UP, 1), ...groups(1, 0)], groups(GROUPS_LOOKED_UP, 0))).toEqual([{}, { resign: true }]);
+    expect(changeHints([...groups(GROUPS_LOOKED_UP, 1), ...groups(1, 0)], [{ groupId: 'asked' }])).toEqual([{}]);
   });
 });

@@ -22,30 +22,34 @@ export interface ChangedGroup {
 
 /** Tells what has changed between one look at all sessions and the next, for stores whose database cannot push (W1). */
 export class SessionChanges {
-  #states: ReadonlyMap<string, string> = new Map();
+  #states: ReadonlyMap<string, SessionState> = new Map();
 
   /** The sessions that were given or have lost a lease since the look before. */
   since(states: readonly SessionState[]): string[] {
     const before = this.#states;
-    this.#states = new Map(states.map((state) => [state.sessionId, `${state.grantCount} ${state.releaseCount} ${state.closed}`]));
-    return states
-      .filter(({ sessionId, grantCount }) => grantCount > 0 && before.get(sessionId) !== this.#states.get(sessionId))
-      .map(({ sessionId }) => sessionId);
+    this.#states = new Map(states.map((state) => [state.sessionId, state]));
+    const changed = states.filter((state) => state.grantCount > 0 && !isSame(state, before.get(state.sessionId)));
+    // Closed and pruned in between.
+    const gone = [...before.values()].filter(
+      ({ sessionId, grantCount, closed }) => grantCount > 0 && closed === 0 && !this.#states.has(sessionId),
+    );
+    return [...changed, ...gone].map(({ sessionId }) => sessionId);
   }
+}
+
+function isSame(state: SessionState, other: SessionState | undefined): boolean {
+  return state.grantCount === other?.grantCount && state.releaseCount === other.releaseCount && state.closed === other.closed;
 }
 
 /**
  * The hints at a change.
  * @param changed Groups that are free, and groups of the sessions that have changed: at most {@link GROUPS_LOOKED_UP} of each kind.
- * @param asked Groups of these sessions whose leaders were asked to resign (R1), as many at most.
+ * @param asked Those of the named groups whose leaders were asked to resign (R1). Where none are named, everybody looks at everything anyway.
  */
 export function changeHints(changed: readonly ChangedGroup[], asked: readonly { readonly groupId: string }[]): LeaseHint[] {
   const [free, held] = [changed.filter(({ isFree }) => isFree === 1), changed.filter(({ isFree }) => isFree !== 1)];
-  const isUnnamed = [free, held].some(({ length }) => length > NAMED_GROUPS);
-  return [
-    ...(isUnnamed ? [{}] : [...naming(free, { freed: true }), ...naming(held, {})]),
-    ...(asked.length > NAMED_GROUPS ? [{ resign: true }] : naming(asked, { resign: true })),
-  ];
+  if ([free, held].some(({ length }) => length > NAMED_GROUPS)) return [{}];
+  return [...naming(free, { freed: true }), ...naming(held, {}), ...naming(asked, { resign: true })];
 }
 
 function naming(groups: readonly { readonly groupId: string }[], what: LeaseHint): LeaseHint[] {

@@ -1,16 +1,13 @@
 import { StoreError } from '@wb/core';
 import Database from 'better-sqlite3';
-import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { fileIdentity, MISSING } from './file-identity.js';
 import { SqliteConnection } from './sqlite-connection.js';
 import { toStoreError } from './sqlite-errors.js';
 import { networkFileSystem } from './sqlite-file-system.js';
 import type { ResolvedOptions, SqliteEnvironment } from './sqlite-options.js';
 import type { StoreSql } from './sqlite-statements.js';
 import type { UserDatabase } from './user-database.js';
-
-/** The identity of no file. */
-const MISSING = '';
 
 /** A connection, and where its file is. */
 export interface OpenConnection {
@@ -113,9 +110,4 @@ function assertInPlace(operation: string, path: string, identity: string): void 
       outcome: 'none',
     },
   );
-}
-
-function fileIdentity(path: string): string {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats === undefined ? MISSING : `${stats.dev}:${stats.ino}`;
 }

@@ -1,5 +1,5 @@
 import { StoreError, type CallOptions, type StoreErrorCode } from '@wb/core';
-import { assertLocalFile, databaseFile, openConnection, type DatabaseFile, type OpenConnection } from './open-connection.js';
+import { assertLocalFile, openConnection, type DatabaseFile, type OpenConnection } from './open-connection.js';
 import type { Durability, SqliteConnection } from './sqlite-connection.js';
 import type { ResolvedOptions, SqliteEnvironment } from './sqlite-options.js';
 import type { StoreSql, StoreStatements } from './sqlite-statements.js';
@@ -35,9 +35,10 @@ export class SqliteClient {
   #isClosed = false;
   #fileCheckedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ source }: ResolvedOptions, storeSql: StoreSql, environment: SqliteEnvironment) {
+  /** @param file Where the database is; `null` in memory. */
+  constructor(source: ResolvedOptions['source'], file: DatabaseFile | null, storeSql: StoreSql, environment: SqliteEnvironment) {
     this.#source = source;
-    this.#file = databaseFile(source);
+    this.#file = file;
     this.#storeSql = storeSql;
     this.#environment = environment;
   }

@@ -115,17 +115,29 @@ export class SqliteConnection {
     });
   }
 
-  /** Another number after each commit of another connection. Costs a few µs. */
-  dataVersion(operation: string): number {
+  /** A number that changes with each commit of another connection, and only if it is not `seen`, what the store's own mark is now (see `HintSql.mark`). Costs a few µs: no transaction is begun for it. */
+  readChanges(operation: string, seen: number | null): { readonly version: number; readonly mark: number | null } {
     return this.withHandle(operation, 'read', (handle) => {
       this.#dataVersion ??= handle.prepare('pragma data_version');
-      return Number(Reflect.get(Object(this.#dataVersion.get()), 'data_version'));
+      this.#statements ??= prepareStoreSql(handle, this.#storeSql);
+      const version = Number(Reflect.get(Object(this.#dataVersion.get()), 'data_version'));
+      return { version, mark: version === seen ? null : this.#statements.mark.get({})!.mark };
     });
   }
 
   /** Where the write-ahead log is: beside the file that a link leads to. It is there as long as the connection is. */
   walPath(operation: string): string {
     return this.withHandle(operation, 'read', (handle) => {
+      const mode = handle.pragma('journal_mode', { simple: true });
+      if (mode !== 'wal')
+        throw new StoreError(
+          'STORE_REFUSED',
+          `\`${operation}\` failed: the database is in journal mode ${JSON.stringify(mode)}, and has no log to watch`,
+          {
+            reason: 'configuration',
+            outcome: 'none',
+          },
+        );
       // The log is opened with the first look at the file.
       handle.prepare('select count(*) from sqlite_schema').get();
       const databases = handle.pragma('database_list') as readonly { readonly name: string; readonly file: string }[];

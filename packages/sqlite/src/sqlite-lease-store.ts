@@ -34,6 +34,7 @@ import { fencedErrorOf, isKysely, partsOf, termRecords, type HintHub, type Kysel
 import { claimPart, holderOf } from './claim-part.js';
 import { FencedTransactions } from './fenced-transaction.js';
 import { watchWal } from './hint-listener.js';
+import { databaseFile } from './open-connection.js';
 import { SqliteClient, type Call } from './sqlite-client.js';
 import type { Durability } from './sqlite-connection.js';
 import { diagnoseSqlite } from './sqlite-diagnosis.js';
@@ -42,7 +43,8 @@ import {
   resolveOptions,
   systemEnvironment,
   type DatabaseDriver,
-  type ResolvedOptions,
+  type DatabaseSource,
+  type FileSource,
   type SqliteEnvironment,
   type SqliteLeaseStoreOptions,
 } from './sqlite-options.js';
@@ -123,16 +125,18 @@ export class SqliteStore implements SqliteLeaseStore {
     this.#sessionRetentionMs = resolved.sessionRetentionMs;
     this.#schema = sqliteSchema(resolved.namespace);
     this.#sql = compileStoreSql(this.#schema.db, this.#namespace);
-    this.#client = new SqliteClient(resolved, this.#sql, environment);
-    const isFile = !this.#client.isInMemory;
     const { source } = resolved;
+    // Looked at once: the process may change its directory, and a handle's file may be replaced.
+    const file = databaseFile(source);
+    const isFile = file !== null;
+    const open = (from: DatabaseSource): SqliteClient => new SqliteClient(from, file, this.#sql, environment);
+    this.#client = open(source);
     // With its own driver: two copies of SQLite in one process would drop each other's locks.
-    const beside: ResolvedOptions['source'] =
+    const beside: FileSource =
       source.kind === 'handle'
-        ? { kind: 'file', filename: source.database.name, Driver: source.database.constructor as DatabaseDriver }
+        ? { kind: 'file', filename: source.database.name, Driver: source.database.constructor as DatabaseDriver, mustExist: true }
         : source;
-    const openBeside = (): SqliteClient => new SqliteClient({ ...resolved, source: beside }, this.#sql, environment);
-    this.#fencing = isFile ? openBeside() : this.#client;
+    this.#fencing = isFile ? open(beside) : this.#client;
     this.#fenced = new FencedTransactions(this.#fencing, environment);
     this.#occurrences = new SqliteOccurrenceStore(this.#client);
     this.capabilities = Object.freeze({
@@ -147,7 +151,7 @@ export class SqliteStore implements SqliteLeaseStore {
       groups: true,
       occurrences: true,
     });
-    const hints = resolved.hints ? watchWal(openBeside, environment) : null;
+    const hints = resolved.hints ? watchWal(() => open({ ...beside, mustExist: true }), environment) : null;
     this.#hints = hints;
     if (hints === null) return;
     this.watch = async (onHint: (hint: LeaseHint) => void, callOptions?: CallOptions): Promise<AsyncDisposable> => {

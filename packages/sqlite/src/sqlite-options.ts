@@ -1,8 +1,8 @@
 import { systemClock, WbOptionError, type Clock } from '@wb/core';
 import { assertNamespace, DEFAULT_NAMESPACE } from '@wb/sql';
-import { watch } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { UserDatabase } from './user-database.js';
+import { watchFile } from './watch-file.js';
 
 /** What both ways of giving a database have in common. */
 export interface SqliteCommonOptions {
@@ -47,17 +47,18 @@ export interface SqliteEnvironment {
   readonly watchFile: (path: string, onWrite: () => void, onEnd: (cause: unknown) => void) => { close(): void };
 }
 
+/** A file to be opened. */
+export interface FileSource {
+  readonly kind: 'file';
+  readonly filename: string;
+  /** Neither created nor changed by opening it. Default: `false`. */
+  readonly mustExist?: boolean;
+  /** The driver to open it with. Default: the one that this package depends on. */
+  readonly Driver?: DatabaseDriver;
+}
+
 /** Where connections come from. */
-export type DatabaseSource =
-  | {
-      readonly kind: 'file';
-      readonly filename: string;
-      /** Neither created nor changed by opening it. Default: `false`. */
-      readonly mustExist?: boolean;
-      /** The driver to open it with. Default: the one that this package depends on. */
-      readonly Driver?: DatabaseDriver;
-    }
-  | { readonly kind: 'handle'; readonly database: UserDatabase };
+export type DatabaseSource = FileSource | { readonly kind: 'handle'; readonly database: UserDatabase };
 
 /** `Database` of `better-sqlite3`. */
 export type DatabaseDriver = new (
@@ -80,14 +81,7 @@ export const systemEnvironment: SqliteEnvironment = Object.freeze({
   clock: systemClock,
   random: Math.random,
   fileSystemType: async (path: string): Promise<number> => (await statfs(path)).type,
-  watchFile: (path: string, onWrite: () => void, onEnd: (cause: unknown) => void): { close(): void } => {
-    const watcher = watch(path, { persistent: false }, (event) => {
-      if (event === 'change') onWrite();
-      else onEnd(new Error('it was moved or deleted'));
-    });
-    watcher.on('error', onEnd);
-    return watcher;
-  },
+  watchFile,
 });
 
 /**

@@ -1,7 +1,7 @@
 import type { LeaseHint, LeaseStore } from '@wb/core';
 import { Scheduler, VirtualClock } from '@wb/core/testing';
 import Database from 'better-sqlite3';
-import { renameSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../test-support/temporary-folder.js';
 import { sqliteLeaseStore, type SqliteFileOptions } from './index.js';
@@ -108,12 +108,69 @@ describe('hints of a file', () => {
   });
 
   it('a watch of tables that are not there, of a file that is not, and of a closed store fails', async () => {
+    await holder();
     const bare = open({ namespace: 'not_there_' });
     await expect(bare.watch!(() => undefined)).rejects.toMatchObject({ code: 'STORE_NOT_MIGRATED' });
     const gone = open({ filename: folder.path('none.db'), fileMustExist: true });
     await expect(gone.watch!(() => undefined)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     await bare.close();
     await expect(bare.watch!(() => undefined)).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+  });
+
+  it('W1: a session that was closed and pruned in between is a change', async () => {
+    const store = await holder();
+    await store.claim('s', ['group']);
+    const hints = await watched(open());
+    const behind = new Database(folder.path('app.db'));
+    behind.exec("begin; update wb_lease set session_id = null; delete from wb_session where session_id = 's'; commit");
+    behind.close();
+    await vi.waitFor(() => expect(hints).toEqual([{ groupIds: ['group'], freed: true }]), SOON);
+  });
+
+  it('F19: one session that is pruned and one that is granted as much do not make up for each other', async () => {
+    const store = await holder();
+    await store.claim('s', ['group']);
+    await store.closeSession('s');
+    const hints = await watched(open());
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const behind = new Database(folder.path('app.db'));
+    behind.exec(`begin; delete from wb_session;
+      insert into wb_session (session_id, member_id, ttl_ms, opened_at_ms, expires_at_ms, closed, grant_count, release_count, metadata)
+        values ('next', 'm', 600000, unixepoch() * 1000 + 1, unixepoch() * 1000 + 600000, 2, 1, 0, '{}');
+      update wb_lease set session_id = 'next'; commit`);
+    behind.close();
+    await vi.waitFor(() => expect(hints).toHaveLength(1), SOON);
+  });
+
+  it('the file is the one that was meant when the store was made, and a watch neither creates nor changes it', async () => {
+    await holder();
+    const [before, elsewhere] = [process.cwd(), folder.path('elsewhere')];
+    mkdirSync(elsewhere);
+    process.chdir(folder.path('.'));
+    try {
+      const store = open({ filename: 'app.db' });
+      process.chdir(elsewhere);
+      await watched(store);
+      expect(readdirSync(elsewhere)).toEqual([]);
+    } finally {
+      process.chdir(before);
+    }
+    const handle = new Database(folder.path('rollback.db'));
+    handle.exec('create table note (text)');
+    await expect(watched(use(sqliteLeaseStore({ database: handle })))).rejects.toMatchObject({ code: 'STORE_REFUSED', isRetryable: false });
+    expect(handle.pragma('journal_mode', { simple: true })).toBe('delete');
+    handle.close();
+  });
+
+  it('a file that was moved away is not made again by the watch', async () => {
+    await holder();
+    const handle = new Database(folder.path('app.db'));
+    const hints = await watched(use(sqliteLeaseStore({ database: handle })));
+    for (const name of ['app.db', 'app.db-wal', 'app.db-shm']) renameSync(folder.path(name), folder.path(`old-${name}`));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(existsSync(folder.path('app.db'))).toBe(false);
+    expect(hints).toEqual([]);
+    handle.close();
   });
 
   it('can be turned off; in memory there are none', () => {
@@ -162,16 +219,37 @@ describe('when the log is looked at', () => {
     await Promise.all([store.close(), other.close()]);
   });
 
-  it('after a change it looks again: the next one may be in the log already', async () => {
+  it('while writes come one after the other and change nothing, it looks less and less often; after a change, and after some calm, soon again', async () => {
     const { scheduler, files, other, store, hints } = await bench();
-    files[0]!.written();
-    await scheduler.runFor(35);
-    await other.claim('s', ['first']);
-    await scheduler.runFor(6);
-    expect(hints).toHaveLength(1);
-    await other.claim('s', ['second']);
-    await scheduler.runFor(10);
-    expect(hints).toHaveLength(2);
+    const behind = new Database(folder.path('app.db'));
+    // A heartbeat in the same ms as the one before would write nothing.
+    const beat = behind.prepare('update wb_session set expires_at_ms = expires_at_ms + 1');
+    let looks = 0;
+    const beatFor = async (durationMs: number): Promise<void> => {
+      looks = 0;
+      for (let ms = 0; ms < durationMs; ms += 5) {
+        beat.run();
+        files[0]!.written();
+        await scheduler.runFor(5, () => (looks += 1));
+      }
+    };
+    const afterMs = async (groupId: string): Promise<number> => {
+      const count = hints.length;
+      await other.claim('s', [groupId]);
+      files[0]!.written();
+      const fromMs = scheduler.nowMs;
+      while (hints.length === count) await scheduler.step();
+      return scheduler.nowMs - fromMs;
+    };
+    expect(await afterMs('a')).toBeLessThan(2);
+    await beatFor(300);
+    expect(looks).toBeLessThan(20);
+    await afterMs('b');
+    expect(await afterMs('c')).toBeLessThan(2);
+    await beatFor(300);
+    await scheduler.runFor(500);
+    expect(await afterMs('d')).toBeLessThan(2);
+    behind.close();
     await Promise.all([store.close(), other.close()]);
   });
 
@@ -192,7 +270,7 @@ describe('when the log is looked at', () => {
     files[0]!.written();
     let looks = 0;
     while (await scheduler.step()) looks += 1;
-    expect(looks).toBe(5);
+    expect(looks).toBe(6);
     await Promise.all([store.close(), other.close()]);
   });
 

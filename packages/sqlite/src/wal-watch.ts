@@ -7,11 +7,16 @@ import type { SqliteEnvironment } from './sqlite-options.js';
  * When to look after a write to the log, in ms after the look before. A transaction's pages are in the log before they count: the disk has to have them first, and then SQLite notes the commit in memory that
  * is shared, which nobody is told of.
  */
-const LOOKS_AFTER_MS = [1, 3, 9, 27, 81] as const;
+const LOOKS_AFTER_MS = [1, 3, 9, 27, 81, 243] as const;
+/** How long looks are apart at least, in ms: longer and longer while writes come one after the other and are none of ours, up to the second. */
+const SHORTEST_PAUSE_MS = 1;
+const LONGEST_PAUSE_MS = 32;
+/** After how long without a write it looks soon again, in ms. */
+const CALM_MS = 200;
 
 /**
  * Watches for changes by the write-ahead log, which every commit is written to. The operating system tells of a write, so that nothing is done while nobody writes. A look is a number that SQLite keeps in shared
- * memory (`data_version`); only when that has changed are the sessions read, which tell a heartbeat from a change.
+ * memory (`data_version`); only when that has changed are the sessions looked at, which tell a heartbeat from a change.
  *
  * The log is watched by its name. To open and close it would be safe, too: SQLite has no lock on it, as it has on the database and on the shared memory.
  */
@@ -24,6 +29,9 @@ export class WalWatch implements HintConnection {
   #break!: (error: unknown) => void;
   #file: { close(): void } | null = null;
   #version: number | null = null;
+  #mark: number | null = null;
+  #pauseMs = SHORTEST_PAUSE_MS;
+  #writtenAtMs = Number.NEGATIVE_INFINITY;
   /** Which of {@link LOOKS_AFTER_MS} is next. */
   #next = 0;
   #timer: Timer | null = null;
@@ -48,7 +56,9 @@ export class WalWatch implements HintConnection {
     const path = await this.#client.run(call, (connection) => connection.walPath('watch'));
     this.#file = this.#watch(path);
     // Only now: what comes later is told of.
-    this.#version = await this.#client.run(call, (connection) => connection.dataVersion('watch'));
+    const { version, mark } = await this.#client.run(call, (connection) => connection.readChanges('watch', null));
+    this.#version = version;
+    this.#mark = mark;
     await this.#client.transact(call, ({ sessionStates }) => this.#changes.since(sessionStates.all({})));
   }
 
@@ -80,6 +90,9 @@ export class WalWatch implements HintConnection {
   }
 
   #written(): void {
+    const nowMs = this.#environment.clock.now().monotonicMs;
+    if (nowMs - this.#writtenAtMs >= CALM_MS) this.#pauseMs = SHORTEST_PAUSE_MS;
+    this.#writtenAtMs = nowMs;
     const isNext = this.#timer !== null && this.#next === 0;
     this.#next = 0;
     // Writes that come without a pause do not put the look off.
@@ -91,7 +104,7 @@ export class WalWatch implements HintConnection {
     this.#timer = null;
     const delayMs = LOOKS_AFTER_MS[this.#next];
     if (delayMs === undefined || this.#isClosed) return;
-    this.#timer = this.#environment.clock.schedule(delayMs, () => {
+    this.#timer = this.#environment.clock.schedule(Math.max(delayMs, this.#pauseMs), () => {
       this.#timer = null;
       this.#isLooking = true;
       this.#next += 1;
@@ -106,11 +119,14 @@ export class WalWatch implements HintConnection {
 
   async #look(): Promise<void> {
     const call: Call = { operation: 'watch', durability: 'read', options: undefined };
-    const version = await this.#client.run(call, (connection) => connection.dataVersion('watch'));
-    if (version === this.#version || this.#version === null) return;
+    // Before it has begun, nobody waits for hints yet.
+    if (this.#version === null) return;
+    const { version, mark } = await this.#client.run(call, (connection) => connection.readChanges('watch', this.#version));
+    if (version === this.#version) return;
     this.#version = version;
-    // The next commit may be in the log already, and not count yet.
-    this.#next = 0;
+    this.#pauseMs = mark === this.#mark ? Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS) : SHORTEST_PAUSE_MS;
+    if (mark === this.#mark) return;
+    this.#mark = mark;
     const hints = await this.#client.transact(call, ({ sessionStates, changedGroups, resignGroups }) => {
       const changed = this.#changes.since(sessionStates.all({}));
       if (changed.length === 0) return [];
