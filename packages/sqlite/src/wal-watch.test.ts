@@ -2,6 +2,7 @@ import type { LeaseHint, LeaseStore } from '@wb/core';
 import { Scheduler, VirtualClock } from '@wb/core/testing';
 import Database from 'better-sqlite3';
 import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from '../test-support/temporary-folder.js';
 import { sqliteLeaseStore, type SqliteFileOptions } from './index.js';
@@ -132,11 +133,10 @@ describe('hints of a file', () => {
     await store.claim('s', ['group']);
     await store.closeSession('s');
     const hints = await watched(open());
-    await new Promise((resolve) => setTimeout(resolve, 5));
     const behind = new Database(folder.path('app.db'));
     behind.exec(`begin; delete from wb_session;
       insert into wb_session (session_id, member_id, ttl_ms, opened_at_ms, expires_at_ms, closed, grant_count, release_count, metadata)
-        values ('next', 'm', 600000, unixepoch() * 1000 + 1, unixepoch() * 1000 + 600000, 2, 1, 0, '{}');
+        values ('next', 'm', 600000, unixepoch() * 1000 + 5000, unixepoch() * 1000 + 600000, 2, 1, 0, '{}');
       update wb_lease set session_id = 'next'; commit`);
     behind.close();
     await vi.waitFor(() => expect(hints).toHaveLength(1), SOON);
@@ -167,7 +167,8 @@ describe('hints of a file', () => {
     const handle = new Database(folder.path('app.db'));
     const hints = await watched(use(sqliteLeaseStore({ database: handle })));
     for (const name of ['app.db', 'app.db-wal', 'app.db-shm']) renameSync(folder.path(name), folder.path(`old-${name}`));
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    // Some attempts to follow it again.
+    await pause(500);
     expect(existsSync(folder.path('app.db'))).toBe(false);
     expect(hints).toEqual([]);
     handle.close();
