@@ -25,12 +25,16 @@ export async function awaitObservation(coordinator: Coordinator, groupId: string
   const { timeoutMs, isSeen, mayLackTables } = options;
   using observer = coordinator.observe(groupId);
   let lasting: Error | null = null;
-  const off = coordinator.on('store-fault', ({ operation, error, failureCount }) => {
+  // Not the count of the event: calls that do not matter here may have failed before.
+  let isTold = false;
+  const offRecovered = coordinator.on('store-recovered', () => (isTold = false));
+  const off = coordinator.on('store-fault', ({ operation, error }) => {
     // Without hints it is only slower.
     if (operation !== 'read') return;
     const passes = !(error instanceof StoreError) || error.isRetryable || (mayLackTables && error.code === 'STORE_NOT_MIGRATED');
     if (passes) {
-      if (failureCount === 1) say(`the store failed, trying on: ${error.message}`);
+      if (!isTold) say(`the store failed, trying on: ${error.message}`);
+      isTold = true;
       return;
     }
     lasting = error;
@@ -42,6 +46,7 @@ export async function awaitObservation(coordinator: Coordinator, groupId: string
   } finally {
     timer?.cancel();
     off();
+    offRecovered();
   }
   // Set by a listener, which the compiler does not see.
   if ((lasting as Error | null) !== null) throw lasting as unknown as Error;
