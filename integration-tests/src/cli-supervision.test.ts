@@ -2,6 +2,7 @@ import Database from 'better-sqlite3';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, symlinkSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isAlive, RunLab, until } from './cli/run-lab.js';
 import { wb } from './cli/wb-command.js';
@@ -35,6 +36,14 @@ processes.spawn = (...args) => {
   count += 1;
   if (count === 1) throw Object.assign(new Error('spawn EAGAIN'), { code: 'EAGAIN' });
   return spawn(...args);
+};
+require('node:module').syncBuiltinESMExports();
+`;
+
+/** Makes it impossible to watch a file, as it is when the user has no watches left. */
+const NO_WATCH = `
+require('node:fs').watch = () => {
+  throw new Error('no watches left');
 };
 require('node:module').syncBuiltinESMExports();
 `;
@@ -81,6 +90,19 @@ describe('wb run, as a supervisor', () => {
     await until(() => lab.lastBeat().term > term);
     expect(said(child)).toMatch(/the store failed, trying on: .*\n(.*\n)*.*the store answers again/);
     expect(child.exitCode).toBeNull();
+  });
+
+  it('W1: hints that cannot be had are told of once, and are no failure of the store', async () => {
+    const child = lab.start(
+      ['--store', lab.store, '--group', 'g', '--member', 'a', '--ttl', '2', '--heartbeat', '0.1'],
+      [process.execPath, lab.worker, lab.log],
+      preload('no-watch.cjs', NO_WATCH),
+    );
+    await lab.leaderIs('a');
+    // Two more attempts, at the least.
+    await pause(1_000);
+    expect(said(child).match(/no hints: .*no watches left/g)).toHaveLength(1);
+    expect(said(child)).not.toMatch(/the store (failed|answers again)/);
   });
 
   it('a COMMAND that has worked on after the SIGTERM of an outage ends later for a reason of its own', async () => {

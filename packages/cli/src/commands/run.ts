@@ -115,8 +115,21 @@ async function run(command: string, args: readonly string[], options: RunOptions
 }
 
 function report(coordinator: Coordinator, isQuiet: boolean): void {
-  coordinator.on('store-fault', ({ error, failureCount }) => {
-    if (failureCount === 1) say(`the store failed, trying on: ${error.message}`);
+  let isTold = false;
+  let hasToldOfHints = false;
+  coordinator.on('store-fault', ({ operation, error }) => {
+    // Tried again for ever, and only slower without: once is enough.
+    if (operation === 'watch') {
+      if (!hasToldOfHints) say(`no hints: a release is seen with the next heartbeat: ${error.message}`);
+      hasToldOfHints = true;
+      return;
+    }
+    if (!isTold) say(`the store failed, trying on: ${error.message}`);
+    isTold = true;
+  });
+  coordinator.on('store-recovered', () => {
+    if (isTold && !isQuiet) say('the store answers again');
+    isTold = false;
   });
   coordinator.on('overrun', ({ term, settleDeadlineMs }) => {
     say(
@@ -124,7 +137,6 @@ function report(coordinator: Coordinator, isQuiet: boolean): void {
     );
   });
   if (isQuiet) return;
-  coordinator.on('store-recovered', () => say('the store answers again'));
   coordinator.on('group', ({ groupId, to, reason, error }) => {
     const leader = coordinator.status().groups.find((group) => group.groupId === groupId)?.leader;
     if (to === 'yielding') say(`leadership ends: ${reason}${error instanceof Error ? ` (${error.message})` : ''}`);
