@@ -12,7 +12,7 @@ const LOOKS_AFTER_MS = [1, 3, 9, 27, 81, 243] as const;
 const SHORTEST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 32;
 /** After how long without a write it looks soon again, in ms. */
-const CALM_MS = 200;
+const CALM_MS = 50;
 
 /**
  * Watches for changes by the write-ahead log, which every commit is written to. The operating system tells of a write, so that nothing is done while nobody writes. A look is a number that SQLite keeps in shared
