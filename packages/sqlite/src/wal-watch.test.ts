@@ -162,11 +162,14 @@ describe('hints of a file', () => {
     handle.close();
   });
 
-  it('a file that was moved away is not made again by the watch', async () => {
-    await holder();
+  it('a file that was moved away is not made again, neither by the watch nor by a fenced transaction', async () => {
+    await (await holder()).claim('s', ['group']);
     const handle = new Database(folder.path('app.db'));
-    const hints = await watched(use(sqliteLeaseStore({ database: handle })));
+    const store = use(sqliteLeaseStore({ database: handle }));
+    const hints = await watched(store);
     for (const name of ['app.db', 'app.db-wal', 'app.db-shm']) renameSync(folder.path(name), folder.path(`old-${name}`));
+    const lease = { groupId: 'group', term: 1, sessionId: 's' };
+    await expect(store.fenced!(lease, () => undefined)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     // Some attempts to follow it again.
     await pause(500);
     expect(existsSync(folder.path('app.db'))).toBe(false);
