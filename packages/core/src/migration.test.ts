@@ -34,6 +34,18 @@ describe('F20: the migration', () => {
     expect(parts.count).toBe(1);
   });
 
+  it('is one for all who ask at the same time, and who fails fails for all of them; the next tries again', async () => {
+    let isDown = true;
+    const parts = bench(() => (isDown ? Promise.reject(new Error('down')) : Promise.resolve()));
+    const migration = new Migration(parts.store, parts.caller, true);
+    const outcomes = await Promise.allSettled([migration.ensure(100), migration.ensure(100)]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(parts.count).toBe(1);
+    isDown = false;
+    await Promise.all([migration.ensure(100), migration.ensure(100)]);
+    expect(parts.count).toBe(2);
+  });
+
   it('is left to others when it is not wanted', async () => {
     const parts = bench(() => Promise.reject(new Error('no rights')));
     await new Migration(parts.store, parts.caller, false).ensure(100);

@@ -21,11 +21,12 @@ const CALM_MS = 50;
  * The log is watched by its name. To open and close it would be safe, too: SQLite has no lock on it, as it has on the database and on the shared memory.
  */
 export class WalWatch implements HintConnection {
-  readonly broken: Promise<never>;
+  readonly broken: Promise<unknown>;
   readonly #client: SqliteClient;
   readonly #environment: SqliteEnvironment;
   readonly #onHint: (hint: LeaseHint) => void;
   readonly #changes = new SessionChanges();
+  /** Says why it can tell no more. */
   #break!: (error: unknown) => void;
   #file: { close(): void } | null = null;
   #version: number | null = null;
@@ -43,11 +44,9 @@ export class WalWatch implements HintConnection {
     this.#client = client;
     this.#environment = environment;
     this.#onHint = onHint;
-    this.broken = new Promise((_resolve, reject) => {
-      this.#break = reject;
+    this.broken = new Promise((resolve) => {
+      this.#break = resolve;
     });
-    // It may break before anybody waits for that.
-    this.broken.catch(() => undefined);
   }
 
   /** What is committed after this has resolved is hinted at. @throws {@link StoreError} */
