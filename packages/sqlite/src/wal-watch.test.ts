@@ -77,6 +77,17 @@ describe('hints of a file', () => {
     expect(hints.at(-1)).toEqual({ groupIds: ['group'], freed: true });
   });
 
+  it('F7: names of 255 odd characters come back in hints as they are', async () => {
+    const name = `'"[1]\\ %_ß😀\u{10ffff}`.padEnd(255, 'é');
+    const store = await holder();
+    await store.openSession({ ...SESSION, sessionId: name });
+    const hints = await watched(open());
+    await store.claim(name, [name]);
+    await vi.waitFor(() => expect(hints).toEqual([{ groupIds: [name] }]), SOON);
+    await store.closeSession(name);
+    await vi.waitFor(() => expect(hints.at(-1)).toEqual({ groupIds: [name], freed: true }), SOON);
+  });
+
   it('W1: a change of more groups than a hint names is a hint without names', async () => {
     const store = await holder();
     const hints = await watched(open());
